@@ -1,0 +1,87 @@
+#pragma once
+
+// Vectors of the width of this instruction set, as the compiler's own vector type: +, *, comparisons and a * b + c
+// (contracted to one fused operation) are written plainly. Include only from cpp/cpu/*.cpp.
+
+#include <cstdint>
+#include <cstring>
+
+#include "base/half.h"
+
+#if defined(__AVX512F__)
+#define GLM_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define GLM_VECTOR_BYTES 32
+#else
+#define GLM_VECTOR_BYTES 16
+#endif
+
+#define GLM_INLINE inline __attribute__((always_inline))
+
+namespace glm::GLM_ISA {
+
+typedef float Floats __attribute__((vector_size(GLM_VECTOR_BYTES)));
+typedef int32_t Ints __attribute__((vector_size(GLM_VECTOR_BYTES)));
+typedef uint16_t Shorts __attribute__((vector_size(GLM_VECTOR_BYTES / 2)));
+
+constexpr int kLanes = GLM_VECTOR_BYTES / 4;
+
+GLM_INLINE Floats broadcast(float x) { return x - Floats{}; }
+
+GLM_INLINE Floats load(const float* p) {
+  Floats v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+GLM_INLINE void store(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
+
+GLM_INLINE Floats load(const bfloat16* p) {
+  Shorts s;
+  std::memcpy(&s, p, sizeof s);
+  Ints wide = __builtin_convertvector(s, Ints) << 16;
+  return reinterpret_cast<Floats>(wide);
+}
+/// Rounds to nearest even; NaN stays NaN.
+GLM_INLINE void store(bfloat16* p, Floats v) {
+  Ints bits = reinterpret_cast<Ints>(v);
+  Ints rounded = ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) & 0xffff;
+  Ints nan = ((bits >> 16) | 0x40) & 0xffff;
+  Shorts s = __builtin_convertvector(v == v ? rounded : nan, Shorts);
+  std::memcpy(p, &s, sizeof s);
+}
+
+/// The first `count` < kLanes elements; the other lanes are zero.
+template <class T>
+GLM_INLINE Floats load_some(const T* p, int64_t count) {
+  T lanes[kLanes] = {};
+  for (int64_t i = 0; i < count; i++) lanes[i] = p[i];
+  return load(lanes);
+}
+template <class T>
+GLM_INLINE void store_some(T* p, Floats v, int64_t count) {
+  T lanes[kLanes];
+  store(lanes, v);
+  for (int64_t i = 0; i < count; i++) p[i] = lanes[i];
+}
+
+GLM_INLINE Floats max(Floats a, Floats b) { return a > b ? a : b; }
+GLM_INLINE Floats min(Floats a, Floats b) { return a < b ? a : b; }
+
+GLM_INLINE float sum(Floats v) {
+  float lanes[kLanes];
+  store(lanes, v);
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+GLM_INLINE float largest(Floats v) {
+  float lanes[kLanes];
+  store(lanes, v);
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
+  }
+  return lanes[0];
+}
+
+}  // namespace glm::GLM_ISA
