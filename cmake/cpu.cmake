@@ -1,0 +1,36 @@
+# The CPU kernels: the files of cpp/cpu are compiled once per instruction set, as glm_cpu_<isa> with GLM_ISA=<isa>;
+# the files of cpp/cpu/dispatch once, for the oldest processor, and choose among them at run time.
+# scripts/check-isa-symbols.mjs proves that no function of one set can be linked into another's code.
+
+set(kernel_options -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast)
+if(GLM_SANITIZE)
+  # Half the time to compile, and line numbers that make sense.
+  set(kernel_options -O1 -fno-math-errno -fno-trapping-math -ffp-contract=fast)
+endif()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set(instruction_sets generic avx2 avx512 avx512bf16)
+  set(options_generic -msse2)
+  set(options_avx2 -mavx2 -mfma -mf16c -mbmi2)
+  set(options_avx512 ${options_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+  set(options_avx512bf16 ${options_avx512} -mavx512bf16)
+else()
+  # arm64: the baseline has NEON.
+  set(instruction_sets generic)
+  set(options_generic)
+endif()
+
+file(GLOB kernel_sources CONFIGURE_DEPENDS cpp/cpu/*.cpp)
+if(kernel_sources)
+  foreach(isa ${instruction_sets})
+    add_library(glm_cpu_${isa} OBJECT ${kernel_sources})
+    target_include_directories(glm_cpu_${isa} PRIVATE cpp)
+    target_compile_definitions(glm_cpu_${isa} PRIVATE GLM_ISA=${isa})
+    target_compile_options(glm_cpu_${isa} PRIVATE ${kernel_options} ${options_${isa}})
+    target_link_libraries(glm_cpu_${isa} PRIVATE glm_warnings Threads::Threads)
+    target_sources(glm_core PRIVATE $<TARGET_OBJECTS:glm_cpu_${isa}>)
+  endforeach()
+endif()
+
+file(GLOB_RECURSE dispatch_sources CONFIGURE_DEPENDS cpp/cpu/dispatch/*.cpp)
+target_sources(glm_core PRIVATE ${dispatch_sources})
