@@ -1,0 +1,33 @@
+#include <napi.h>
+
+#include "batch_object.h"
+#include "device_object.h"
+#include "environment.h"
+#include "tensor_object.h"
+
+namespace glm::binding {
+namespace {
+
+Napi::Value set_error_class(const Napi::CallbackInfo& info) {
+  if (!info[0].IsFunction()) throw Napi::TypeError::New(info.Env(), "expected the class of errors");
+  Environment::of(info.Env()).set_error_class(info[0].As<Napi::Function>());
+  return info.Env().Undefined();
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  Environment::create(env);
+  exports["setErrorClass"] = Napi::Function::New<set_error_class>(env, "setErrorClass");
+  TensorObject::define(env, exports);
+  BatchObject::define(env, exports);
+  DeviceObject::define(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace glm::binding
+
+static Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
+  return glm::binding::initialize(env, exports);
+}
+
+NODE_API_MODULE(glm, initialize_addon)

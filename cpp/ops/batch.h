@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backend/params.h"
+#include "tensor/tensor.h"
+
+namespace glm {
+
+/// The arrays of a batch as the caller has them; see `Batch` in ts/data/batch.ts.
+struct HostBatch {
+  std::vector<int32_t> ids, positions, block_positions;  // [N]
+  std::vector<int32_t> offsets;                          // [B + 1]
+  std::vector<int32_t> contexts;                         // [B]
+  std::vector<int32_t> rows;                             // rows that have a loss, or whose logits are wanted
+  std::vector<int32_t> targets;                          // [rows], or empty
+};
+
+/// What the values of a batch must stay below.
+struct BatchLimits {
+  int64_t vocabulary = 0;
+  int64_t positions = 0;        // 0: positions are not looked at
+  int64_t block_positions = 0;  // 0: block positions are not looked at
+};
+
+/// A checked batch on a device.
+struct PackedBatch {
+  std::shared_ptr<const HostBatch> host;
+  Tensor ids, positions, block_positions, offsets, contexts, rows, targets;
+  int32_t longest = 0;
+
+  int64_t tokens() const { return static_cast<int64_t>(host->ids.size()); }
+  int64_t row_count() const { return static_cast<int64_t>(host->rows.size()); }
+  PackedLayout layout() const;
+};
+
+/// Checks everything a kernel will trust, and uploads. Throws kInvalidArgument, or kContextLength for a position or
+/// block position that the model does not have.
+PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch host, const BatchLimits& limits);
+
+}  // namespace glm

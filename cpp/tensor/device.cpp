@@ -1,0 +1,11 @@
+#include "tensor/device.h"
+
+namespace glm {
+
+Device::Device(std::shared_ptr<Stream> stream, std::unique_ptr<Backend> backend)
+    : stream_(std::move(stream)), backend_(std::move(backend)), allocator_(backend_->memory()) {}
+
+// Enqueued kernels refer to the backend and to its memory.
+Device::~Device() { stream_->wait(); }
+
+}  // namespace glm

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/error.h"
+#include "base/shape.h"
+#include "tensor/device.h"
+
+namespace glm {
+
+/// A block of a device's memory, given back when the last tensor lets go of it.
+class Storage {
+ public:
+  Storage(std::shared_ptr<Device> device, size_t bytes)
+      : device_(std::move(device)), bytes_(bytes), address_(device_->allocator().allocate(bytes)) {}
+  ~Storage() { device_->allocator().release(address_); }
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  Device& device() const { return *device_; }
+  void* address() const { return address_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<Device> device_;
+  size_t bytes_;
+  void* address_;
+};
+
+/// A dense row-major array on a device. Copies share the storage. Without storage it is empty: `!tensor`.
+class Tensor {
+ public:
+  Tensor() = default;
+  /// Undefined contents.
+  Tensor(const std::shared_ptr<Device>& device, const Shape& shape, DType dtype)
+      : storage_(std::make_shared<Storage>(device, static_cast<size_t>(shape.elements() * size_of(dtype)))),
+        shape_(shape),
+        dtype_(dtype) {}
+
+  explicit operator bool() const { return storage_ != nullptr; }
+  const Shape& shape() const { return shape_; }
+  DType dtype() const { return dtype_; }
+  size_t bytes() const { return static_cast<size_t>(shape_.elements() * size_of(dtype_)); }
+  Device& device() const { return storage_->device(); }
+
+  void* data() const { return storage_ ? storage_->address() : nullptr; }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data());
+  }
+
+ private:
+  std::shared_ptr<Storage> storage_;
+  Shape shape_;
+  DType dtype_ = DType::kFloat32;
+};
+
+/// Enqueues a copy of host bytes into the tensor; `host` is kept until it has run.
+void upload(const Tensor& tensor, std::shared_ptr<const void> host, const void* bytes);
+
+/// Enqueues a copy of the tensor's bytes to `host`, which must live until `done` has been called with the first error
+/// since the last checkpoint, or null. `done` runs on the stream's thread.
+void download(const Tensor& tensor, void* host, std::function<void(const Error*)> done);
+
+/// A one-dimensional tensor with the contents of a host array.
+template <class T>
+Tensor to_device(const std::shared_ptr<Device>& device, DType dtype, std::shared_ptr<const std::vector<T>> host) {
+  Tensor tensor(device, Shape{static_cast<int64_t>(host->size())}, dtype);
+  const void* bytes = host->data();
+  upload(tensor, std::move(host), bytes);
+  return tensor;
+}
+
+}  // namespace glm
