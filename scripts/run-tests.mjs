@@ -55,7 +55,11 @@ async function runFile(file) {
   console.log(`\n${file}`);
   const suites = [];
   globalThis.UVU_INDEX = globalThis.UVU_QUEUE.push(suites) - 1;
-  await import(pathToFileURL(path.resolve(file)).href);
+  try {
+    await import(pathToFileURL(path.resolve(file)).href);
+  } catch (error) {
+    return fail(`${file} could not be loaded: ${error?.stack ?? error}`);
+  }
   for (const suite of suitesNeverRun(file))
     fail(`${file}: ${suite}.run() is missing, its tests would not run`);
   if (suites.length === 0) fail(`${file}: no suite was run`);

@@ -1,0 +1,45 @@
+// node scripts/test-cuda-sim.mjs [folder or file] [regex]
+//
+// Runs tests against the CUDA kernels without a GPU: builds the addon and libglm_cuda.so for a simulated device in
+// build-cuda-sim/, the simulator beside them, and puts the simulator in the place of the CUDA runtime. Needs nvcc.
+// GLM_CUDA_SIMULATOR names the simulator's source folder; unless told, it is shared/cudasim beside the checkout.
+// A skipped test is a failure here.
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { compileNative, root } from './compile-native.mjs';
+
+const simulator = process.env.GLM_CUDA_SIMULATOR ?? path.join(root, '..', 'shared', 'cudasim');
+if (!existsSync(path.join(simulator, 'Makefile'))) {
+  console.error(
+    `expected the simulator's sources in ${simulator}, found none; set GLM_CUDA_SIMULATOR to their folder`,
+  );
+  process.exit(1);
+}
+
+const folder = path.join(root, 'build-cuda-sim');
+// Its own folder may be read-only, and make builds beside the sources.
+const copy = path.join(folder, 'cudasim');
+cpSync(simulator, copy, {
+  recursive: true,
+  preserveTimestamps: true,
+  filter: (file) => path.relative(simulator, file) !== 'build',
+});
+run('make', ['-C', copy, `-j${os.availableParallelism()}`]);
+compileNative({ out: path.join(folder, 'build'), options: { GLM_CUDA: 'ON', GLM_CUDA_SIM: 'ON' } });
+
+const runTests = path.join(root, 'scripts', 'run-tests.mjs');
+run(process.execPath, ['--import', 'tsx', runTests, '--fail-on-skip', ...process.argv.slice(2)], {
+  GLM_NATIVE_PREBUILD: folder,
+  LD_LIBRARY_PATH: path.join(copy, 'build'),
+});
+
+function run(command, args, environment = {}) {
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...environment },
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
