@@ -22,6 +22,8 @@ namespace glm::GLM_ISA {
 
 typedef float Floats __attribute__((vector_size(GLM_VECTOR_BYTES)));
 typedef int32_t Ints __attribute__((vector_size(GLM_VECTOR_BYTES)));
+typedef uint32_t UInts __attribute__((vector_size(GLM_VECTOR_BYTES)));
+typedef uint64_t ULongs __attribute__((vector_size(GLM_VECTOR_BYTES)));  // half as many lanes, each twice as wide
 typedef uint16_t Shorts __attribute__((vector_size(GLM_VECTOR_BYTES / 2)));
 
 constexpr int kLanes = GLM_VECTOR_BYTES / 4;
@@ -64,6 +66,10 @@ GLM_INLINE void store_some(T* p, Floats v, int64_t count) {
   for (int64_t i = 0; i < count; i++) p[i] = lanes[i];
 }
 
+GLM_INLINE Ints bits_of(Floats v) { return reinterpret_cast<Ints>(v); }
+GLM_INLINE Floats floats_of(Ints bits) { return reinterpret_cast<Floats>(bits); }
+
+/// A NaN in `a` gives `b`; to keep a NaN, pass it second.
 GLM_INLINE Floats max(Floats a, Floats b) { return a > b ? a : b; }
 GLM_INLINE Floats min(Floats a, Floats b) { return a < b ? a : b; }
 
