@@ -27,6 +27,8 @@ class Kernels {
   virtual void run(const AttentionForward&) = 0;
   virtual void run(const AttentionBackward&) = 0;
   virtual void run(const CrossEntropy&) = 0;
+  virtual void run(const PlanSpans&) = 0;
+  virtual void run(const LayOutSpans&) = 0;
   virtual void run(const SquaredNorm&) = 0;
   virtual void run(const AdamW&) = 0;
 
@@ -38,6 +40,7 @@ class Kernels {
   virtual size_t workspace_bytes(const AttentionForward&) const { return 0; }
   virtual size_t workspace_bytes(const AttentionBackward&) const { return 0; }
   virtual size_t workspace_bytes(const CrossEntropy&) const { return 0; }
+  virtual size_t workspace_bytes(const PlanSpans&) const { return 0; }
   virtual size_t workspace_bytes(const SquaredNorm&) const { return 0; }
 };
 

@@ -15,6 +15,7 @@
 
 #include "base/dropout.h"
 #include "base/dtype.h"
+#include "base/spans/plan.h"
 
 namespace glm {
 
@@ -232,6 +233,42 @@ struct CrossEntropy {
   void* grad_hidden = nullptr;  // [rows, h]
   float* grad_words = nullptr;  // [V, h] +=
   void* workspace = nullptr;
+};
+
+// ---- blank infilling --------------------------------------------------------------------------------------------
+
+/// Decides for each example what is masked (cpp/base/spans). Example e is part `parts[e]` of row `rows[e]`, which is
+/// sample `first_sample + rows[e]`. A row is a text without its first [CLS].
+struct PlanSpans {
+  SpanStrategy strategy;
+  uint64_t seed = 0;
+  int32_t first_sample = 0;
+  int32_t examples = 0;
+  const int32_t* rows = nullptr;         // [E]
+  const int32_t* parts = nullptr;        // [E]
+  const int32_t* tokens = nullptr;       // of all rows, one behind the other
+  const int64_t* row_offsets = nullptr;  // [rows + 1]
+  SpanPlan* plans = nullptr;             // [E]
+  MaskedSpan* masked = nullptr;          // [E, strategy.span_capacity], in the order of the text
+  int32_t* orders = nullptr;             // [E, strategy.span_capacity], which span Part B has first, second, …
+  void* workspace = nullptr;
+};
+
+/// Writes the examples that have been planned. E examples of N tokens; `offsets` are the sums of the plans' lengths.
+struct LayOutSpans {
+  SpanStrategy strategy;
+  uint64_t seed = 0;
+  int32_t examples = 0;
+  const int32_t* tokens = nullptr;  // as in PlanSpans
+  const SpanPlan* plans = nullptr;
+  const MaskedSpan* masked = nullptr;
+  const int32_t* orders = nullptr;
+  const int32_t* offsets = nullptr;    // [E + 1]
+  int32_t* ids = nullptr;              // [N]
+  int32_t* positions = nullptr;        // [N]
+  int32_t* block_positions = nullptr;  // [N]
+  int32_t* targets = nullptr;          // [N]
+  uint8_t* loss_mask = nullptr;        // [N]
 };
 
 // ---- optimizer --------------------------------------------------------------------------------------------------

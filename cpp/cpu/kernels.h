@@ -29,6 +29,8 @@ class CpuKernels final : public Kernels {
   void run(const AttentionForward&) override;
   void run(const AttentionBackward&) override;
   void run(const CrossEntropy&) override;
+  void run(const PlanSpans&) override;
+  void run(const LayOutSpans&) override;
   void run(const SquaredNorm&) override;
   void run(const AdamW&) override;
 
@@ -39,6 +41,7 @@ class CpuKernels final : public Kernels {
   size_t workspace_bytes(const AttentionForward&) const override;
   size_t workspace_bytes(const AttentionBackward&) const override;
   size_t workspace_bytes(const CrossEntropy&) const override;
+  size_t workspace_bytes(const PlanSpans&) const override;
   size_t workspace_bytes(const SquaredNorm&) const override;
 
  private:
