@@ -1,0 +1,124 @@
+import type { NativeDevice, NativeTensor } from '../native.js';
+import { type GlmConfig, positionRows } from './config.js';
+
+/** One row of the parameter table. */
+export interface ParameterSpec {
+  /** As in `model.safetensors` and in the published checkpoints. */
+  name: string;
+  shape: number[];
+  /** Normal with this deviation, or a constant. */
+  initial: { deviation: number } | { constant: number };
+  /** Whether weight decay applies: everywhere but on biases and layer norms (`train_utils.py` of the original). */
+  decay: boolean;
+}
+
+/**
+ * Every parameter of a model, in the order of the forward pass: the only place that knows names, shapes, initialisation
+ * and weight decay. The output projection is the word embedding (tied). Output projections of each layer start smaller,
+ * by 1 / sqrt(2 · layers), so that the residual sum keeps its size (`scaled_init_method` of the original).
+ */
+export function parameterTable(config: GlmConfig): ParameterSpec[] {
+  const { hidden_size: h, num_layers: layers, initializer_range: deviation } = config;
+  const weight = (name: string, shape: number[], scale = 1): ParameterSpec => ({
+    name,
+    shape,
+    initial: { deviation: deviation * scale },
+    decay: true,
+  });
+  const bias = (name: string, width: number): ParameterSpec => ({
+    name,
+    shape: [width],
+    initial: { constant: 0 },
+    decay: false,
+  });
+  const layerNorm = (name: string): ParameterSpec[] => [
+    { name: `${name}.weight`, shape: [h], initial: { constant: 1 }, decay: false },
+    bias(`${name}.bias`, h),
+  ];
+  const linear = (name: string, inputs: number, outputs: number, scale = 1): ParameterSpec[] => [
+    weight(`${name}.weight`, [outputs, inputs], scale),
+    bias(`${name}.bias`, outputs),
+  ];
+  const residual = 1 / Math.sqrt(2 * layers);
+
+  const table: ParameterSpec[] = [weight('word_embeddings.weight', [config.vocab_size, h])];
+  if (config.position_encoding === 'learned') {
+    table.push(weight('transformer.position_embeddings.weight', [positionRows(config), h]));
+    if (config.block_position_encoding) {
+      table.push(weight('transformer.block_position_embeddings.weight', [positionRows(config), h]));
+    }
+  }
+  for (let i = 0; i < layers; i++) {
+    const layer = `transformer.layers.${i}`;
+    table.push(
+      ...layerNorm(`${layer}.input_layernorm`),
+      ...linear(`${layer}.attention.query_key_value`, h, 3 * h),
+      ...linear(`${layer}.attention.dense`, h, h, residual),
+      ...layerNorm(`${layer}.post_attention_layernorm`),
+      ...linear(`${layer}.mlp.dense_h_to_4h`, h, 4 * h),
+      ...linear(`${layer}.mlp.dense_4h_to_h`, 4 * h, h, residual),
+    );
+  }
+  table.push(...layerNorm('transformer.final_layernorm'));
+  return table;
+}
+
+/** The parameters of a model on its device. */
+export class ModelParameters {
+  readonly specs: readonly ParameterSpec[];
+  private readonly tensors = new Map<string, NativeTensor>();
+
+  private constructor(specs: readonly ParameterSpec[]) {
+    this.specs = specs;
+  }
+
+  /** New parameters, drawn from (seed, place in the table, element). */
+  static initialize(device: NativeDevice, config: GlmConfig, seed: number): ModelParameters {
+    const parameters = new ModelParameters(parameterTable(config));
+    for (const [site, { name, shape, initial }] of parameters.specs.entries()) {
+      const options =
+        'deviation' in initial ? { deviation: initial.deviation } : { mean: initial.constant, deviation: 0 };
+      parameters.tensors.set(name, device.normal(shape, { ...options, seed, site, requiresGradient: true }));
+    }
+    return parameters;
+  }
+
+  /** Parameters with the given values, one array of float32 per row of the table. */
+  static async from(
+    device: NativeDevice,
+    config: GlmConfig,
+    read: (spec: ParameterSpec) => Float32Array | Promise<Float32Array>,
+  ): Promise<ModelParameters> {
+    const parameters = new ModelParameters(parameterTable(config));
+    for (const spec of parameters.specs) {
+      parameters.tensors.set(spec.name, device.tensor(spec.shape, 'float32', await read(spec), true));
+    }
+    return parameters;
+  }
+
+  get(name: string): NativeTensor {
+    const tensor = this.tensors.get(name);
+    if (tensor === undefined) throw new RangeError(`no parameter is named ${name}`);
+    return tensor;
+  }
+
+  find(name: string): NativeTensor | undefined {
+    return this.tensors.get(name);
+  }
+
+  all(): NativeTensor[] {
+    return [...this.tensors.values()];
+  }
+
+  get count(): number {
+    return this.specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  }
+
+  clearGradients(): void {
+    for (const tensor of this.tensors.values()) tensor.clearGradient();
+  }
+
+  dispose(): void {
+    for (const tensor of this.tensors.values()) tensor.dispose();
+  }
+}
