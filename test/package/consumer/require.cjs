@@ -1,0 +1,3 @@
+const { devices, GlmError } = require('glm-native');
+
+console.log(JSON.stringify({ devices: devices(), error: new GlmError('GLM_IO', 'found nothing').code }));
