@@ -1,0 +1,297 @@
+/** The facade: one class that people use. The work is done by the folders it imports. */
+
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { Batch } from './data/batch.js';
+import { GlmError } from './errors.js';
+import { ioError, writeFileAtomically } from './io/atomic-file.js';
+import { SafetensorsFile, writeSafetensors } from './io/safetensors.js';
+import { type GlmConfig, type GlmConfigInput, positionRows, resolveConfig } from './model/config.js';
+import { allRows, feed, rowsWithLoss } from './model/feed.js';
+import { accumulateGradients, losses, sum } from './model/gradients.js';
+import { Lock } from './model/lock.js';
+import { ModelParameters, parameterTable } from './model/parameters.js';
+import { rotaryTable } from './model/rotary.js';
+import { type Network, rowLogits } from './model/transformer.js';
+import { native, type NativeDevice } from './native.js';
+import { Tokenizer } from './text/tokenizer.js';
+
+export interface DeviceOptions {
+  /** Where to compute; `auto` takes the first GPU, else the CPU. Default `auto`. */
+  device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+  /** The type of activations. Default `float32`. */
+  dtype?: 'float32' | 'bfloat16';
+  /** Compute threads on the CPU. Default: all processors. */
+  threads?: number;
+  /** Forces the CPU kernels of an instruction set: `avx512bf16`, `avx512`, `avx2`, `generic`. Default: the best here. */
+  instructionSet?: string;
+}
+
+export interface CreateOptions extends DeviceOptions {
+  /** Of the initial weights. Default 0. */
+  seed?: number;
+  tokenizer?: Tokenizer | undefined;
+}
+
+export interface LoadOptions extends DeviceOptions {
+  signal?: AbortSignal;
+  onProgress?: (progress: { loaded: number; total: number }) => void;
+}
+
+/** A GLM with its weights on a device. */
+export class GLM {
+  readonly config: GlmConfig;
+  readonly tokenizer: Tokenizer | undefined;
+  /** For the training loop: what the forward pass computes with, and a lock for work on the gradients. */
+  readonly network: Network;
+  readonly gradientLock = new Lock();
+  #disposed = false;
+
+  private constructor(network: Network, tokenizer: Tokenizer | undefined) {
+    this.network = network;
+    this.config = network.config;
+    this.tokenizer = tokenizer;
+  }
+
+  /**
+   * A new model with random weights, a function of the seed.
+   * @param config the name of a preset (`'glm-base'`, …) or the keys of a Hub `config.json`
+   */
+  static create(config: string | GlmConfigInput, options: CreateOptions = {}): Promise<GLM> {
+    return attempt(() => {
+      checkOptions('GLM.create', options, ['device', 'dtype', 'threads', 'instructionSet', 'seed', 'tokenizer']);
+      const resolved = resolveConfig(config);
+      checkTokenizer(resolved, options.tokenizer);
+      const seed = options.seed ?? 0;
+      if (!Number.isSafeInteger(seed) || seed < 0) {
+        throw new GlmError('GLM_INVALID_ARGUMENT', `expected seed to be an integer from 0 on, found ${String(seed)}`);
+      }
+      const device = openDevice(options);
+      const parameters = ModelParameters.initialize(device, resolved, seed);
+      return new GLM(makeNetwork(device, resolved, parameters, options), options.tokenizer);
+    });
+  }
+
+  /** Loads a model folder: `config.json`, `model.safetensors`, and tokenizer files if it has any. */
+  static async load(directory: string, options: LoadOptions = {}): Promise<GLM> {
+    checkOptions('GLM.load', options, ['device', 'dtype', 'threads', 'instructionSet', 'signal', 'onProgress']);
+    const config = resolveConfig(await readConfig(path.join(directory, 'config.json')));
+    const tokenizer = await Tokenizer.find(directory);
+    const device = openDevice(options);
+    const file = await SafetensorsFile.open(path.join(directory, 'model.safetensors'));
+    try {
+      const entries = matchWeights(file, config);
+      let loaded = 0;
+      const parameters = await ModelParameters.from(device, config, async ({ name }) => {
+        options.signal?.throwIfAborted();
+        const floats = await file.readFloats(entries.get(name)!);
+        options.onProgress?.({ loaded: ++loaded, total: entries.size });
+        return floats;
+      });
+      return new GLM(makeNetwork(device, config, parameters, options), tokenizer);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Writes `config.json`, `model.safetensors` and the tokenizer's files; each appears whole or not at all. */
+  async save(directory: string): Promise<void> {
+    this.#check();
+    await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
+      throw ioError('create the folder', directory, cause);
+    });
+    const { specs } = this.network.parameters;
+    await writeSafetensors(
+      path.join(directory, 'model.safetensors'),
+      specs.map(({ name, shape }) => ({
+        name,
+        type: 'F32',
+        shape,
+        bytes: async () => {
+          const floats = await this.readParameter(name);
+          return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+        },
+      })),
+    );
+    await this.tokenizer?.save(directory);
+    const config = { model_type: 'glm', architectures: ['GLMForConditionalGeneration'], ...this.config };
+    await writeFileAtomically(path.join(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  }
+
+  get device(): string {
+    return this.network.device.name;
+  }
+
+  get parameterCount(): number {
+    return this.network.parameters.count;
+  }
+
+  /** Names, shapes and types of the weights, named as in `model.safetensors`. */
+  parameters(): Map<string, { shape: number[]; dtype: string }> {
+    this.#check();
+    return new Map(
+      this.network.parameters.specs.map(({ name, shape }) => [
+        name,
+        { shape: [...shape], dtype: this.network.parameters.get(name).dtype },
+      ]),
+    );
+  }
+
+  /** The values of a weight, row-major. */
+  async readParameter(name: string): Promise<Float32Array> {
+    this.#check();
+    const tensor = this.network.parameters.find(name);
+    if (tensor === undefined) {
+      throw new GlmError('GLM_INVALID_ARGUMENT', `expected the name of a parameter, found "${name}"; parameters() lists them`);
+    }
+    return (await tensor.read()) as Float32Array;
+  }
+
+  /** Logits of every token, or of the tokens in `rows`: [N or rows.length, vocab_size], row-major. */
+  async forward(batch: Batch, options: { rows?: Int32Array } = {}): Promise<{ logits: Float32Array }> {
+    this.#check();
+    checkOptions('forward', options, ['rows']);
+    const wanted = options.rows === undefined ? allRows(batch) : { rows: options.rows };
+    const input = feed(this.network, batch, wanted);
+    const tensor = rowLogits(this.network, input);
+    input.dispose();
+    const logits = tensor.read();
+    tensor.dispose();
+    return { logits: (await logits) as Float32Array };
+  }
+
+  /** Mean cross-entropy over the loss tokens (natural logarithm), and their number. No loss token: 0. */
+  async loss(batch: Batch): Promise<{ loss: number; tokens: number }> {
+    this.#check();
+    const values = await losses(this.network, batch);
+    return { loss: values.length === 0 ? 0 : sum(values) / values.length, tokens: values.length };
+  }
+
+  /** The loss and its gradient by every parameter; dropout off, unclipped. Parameters stay as they are. */
+  async gradients(batch: Batch): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
+    this.#check();
+    const tokens = rowsWithLoss(batch).rows.length;
+    return this.gradientLock.run(async () => {
+      const { parameters } = this.network;
+      try {
+        const pending = accumulateGradients(this.network, batch, { gradientScale: 1 / Math.max(tokens, 1) });
+        const reads = parameters.specs.map(async ({ name, shape }) => {
+          const gradient = tokens > 0 ? await parameters.get(name).readGradient() : new Float32Array(elements(shape));
+          return [name, gradient as Float32Array] as const;
+        });
+        const values = await pending;
+        return { loss: tokens === 0 ? 0 : sum(values) / tokens, gradients: new Map(await Promise.all(reads)) };
+      } finally {
+        parameters.clearGradients();
+      }
+    });
+  }
+
+  /** Gives the memory back. Using the model afterwards throws `GLM_DISPOSED`. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.network.parameters.dispose();
+    this.network.rotary?.dispose();
+    this.network.device.trim();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #check(): void {
+    if (this.#disposed) {
+      throw new GlmError('GLM_DISPOSED', 'expected a live model, found one that was disposed; load or create it again');
+    }
+  }
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** So that an error in the arguments rejects the promise. */
+function attempt<T>(body: () => T): Promise<T> {
+  return new Promise((resolve) => {
+    resolve(body());
+  });
+}
+
+/** Throws `GLM_INVALID_ARGUMENT` for an option that does not exist. */
+function checkOptions(where: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new GlmError('GLM_INVALID_ARGUMENT', `expected the options ${known.join(', ')} for ${where}, found "${key}"`);
+    }
+  }
+}
+
+function checkTokenizer(config: GlmConfig, tokenizer: Tokenizer | undefined): void {
+  if (tokenizer !== undefined && tokenizer.vocabSize > config.vocab_size) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      `expected vocab_size to be at least the tokenizer's ${tokenizer.vocabSize} tokens, found ${config.vocab_size}`,
+    );
+  }
+}
+
+function openDevice({ device = 'auto', dtype = 'float32', threads, instructionSet }: DeviceOptions): NativeDevice {
+  if (device !== 'auto' && device !== 'cpu') {
+    const [code, reason] = /^cuda(:\d+)?$/.test(device)
+      ? (['GLM_CUDA_UNAVAILABLE', 'this build has no CUDA backend'] as const)
+      : (['GLM_INVALID_ARGUMENT', 'there is no such device'] as const);
+    throw new GlmError(code, `expected the device auto or cpu, found "${device}": ${reason}`);
+  }
+  if (dtype !== 'float32' && dtype !== 'bfloat16') {
+    throw new GlmError('GLM_INVALID_ARGUMENT', `expected dtype float32 or bfloat16, found "${String(dtype)}"`);
+  }
+  return new native.NativeDevice({ threads, instructionSet });
+}
+
+function makeNetwork(
+  device: NativeDevice,
+  config: GlmConfig,
+  parameters: ModelParameters,
+  { dtype = 'float32' }: DeviceOptions,
+): Network {
+  if (config.position_encoding === 'learned') return { device, config, parameters, dtype };
+  const headWidth = config.hidden_size / config.num_attention_heads;
+  const positions = positionRows(config);
+  const table = rotaryTable(positions, headWidth);
+  return { device, config, parameters, dtype, rotary: device.tensor([positions, headWidth / 4, 2], 'float32', table, false) };
+}
+
+async function readConfig(file: string): Promise<GlmConfigInput> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw ioError('read', file, cause);
+  });
+  try {
+    return JSON.parse(text) as GlmConfigInput;
+  } catch (cause) {
+    throw new GlmError('GLM_CORRUPT_FILE', `${file}: expected JSON, found something else; get the file again`, { cause });
+  }
+}
+
+/** The file's entry for each parameter. Throws `GLM_MISSING_WEIGHTS`, `GLM_CHECKPOINT_FORMAT`. */
+function matchWeights(file: SafetensorsFile, config: GlmConfig) {
+  const table = parameterTable(config);
+  const missing = table.filter(({ name }) => !file.entries.has(name)).map(({ name }) => name);
+  if (missing.length > 0) {
+    throw new GlmError(
+      'GLM_MISSING_WEIGHTS',
+      `${file.file}: expected ${table.length} weights, found ${table.length - missing.length}; missing: ${missing.join(', ')}`,
+    );
+  }
+  for (const { name, shape } of table) {
+    const found = file.entries.get(name)!.shape;
+    if (found.join() !== shape.join()) {
+      throw new GlmError(
+        'GLM_CHECKPOINT_FORMAT',
+        `${file.file}: expected ${name} to be [${shape.join(', ')}] as config.json says, found [${found.join(', ')}]`,
+      );
+    }
+  }
+  return new Map(table.map(({ name }) => [name, file.entries.get(name)!]));
+}

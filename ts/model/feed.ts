@@ -1,0 +1,47 @@
+import type { Batch } from '../data/batch.js';
+import { GlmError } from '../errors.js';
+import type { NativeBatch } from '../native.js';
+import { positionRows } from './config.js';
+import type { Network } from './transformer.js';
+
+/** Rows of a batch whose hidden states are wanted, with their targets when it is for a loss. */
+export interface WantedRows {
+  rows: Int32Array;
+  targets?: Int32Array;
+}
+
+/** The rows that have a loss. Throws `GLM_INVALID_ARGUMENT` for a batch without targets and lossMask. */
+export function rowsWithLoss(batch: Batch): WantedRows & { targets: Int32Array } {
+  const { targets, lossMask } = batch;
+  if (targets === undefined || lossMask === undefined) {
+    throw new GlmError('GLM_INVALID_ARGUMENT', 'expected a batch with targets and lossMask, found one without; a loss needs both');
+  }
+  const tokens = batch.ids.length;
+  if (targets.length !== tokens || lossMask.length !== tokens) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      `expected targets and lossMask to have ${tokens} elements (one per token), found ${targets.length} and ${lossMask.length}`,
+    );
+  }
+  const rows: number[] = [];
+  for (let i = 0; i < tokens; i++) if (lossMask[i]) rows.push(i);
+  return { rows: Int32Array.from(rows), targets: Int32Array.from(rows, (row) => targets[row] as number) };
+}
+
+/** All rows of a batch. */
+export function allRows(batch: Batch): WantedRows {
+  return { rows: Int32Array.from({ length: batch.ids.length }, (_, i) => i) };
+}
+
+/** Checks a batch against the model and sends it to its device. Throws `GLM_INVALID_ARGUMENT`, `GLM_CONTEXT_LENGTH`. */
+export function feed({ device, config }: Network, batch: Batch, { rows, targets }: WantedRows): NativeBatch {
+  const { ids, positions, blockPositions, offsets, contextLengths } = batch;
+  return device.batch(
+    { ids, positions, blockPositions, offsets, contextLengths, rows, targets },
+    {
+      vocabulary: config.vocab_size,
+      positions: positionRows(config),
+      blockPositions: config.block_position_encoding ? positionRows(config) : 0,
+    },
+  );
+}
