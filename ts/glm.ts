@@ -1,11 +1,11 @@
 /** The facade: one class that people use. The work is done by the folders it imports. */
 
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { Batch } from './data/batch.js';
 import { GlmError } from './errors.js';
-import { ioError, writeFileAtomically } from './io/atomic-file.js';
+import { ioError, writeFileAtomically } from './files.js';
 import { SafetensorsFile, writeSafetensors } from './io/safetensors.js';
 import { type GlmConfig, type GlmConfigInput, positionRows, resolveConfig } from './model/config.js';
 import { allRows, feed, rowsWithLoss } from './model/feed.js';
@@ -98,9 +98,6 @@ export class GLM {
   /** Writes `config.json`, `model.safetensors` and the tokenizer's files; each appears whole or not at all. */
   async save(directory: string): Promise<void> {
     this.#check();
-    await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
-      throw ioError('create the folder', directory, cause);
-    });
     const { specs } = this.network.parameters;
     await writeSafetensors(
       path.join(directory, 'model.safetensors'),
@@ -265,7 +262,7 @@ function makeNetwork(
 
 async function readConfig(file: string): Promise<GlmConfigInput> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw ioError('read', file, cause);
+    throw ioError(`cannot read ${file}`, cause);
   });
   try {
     return JSON.parse(text) as GlmConfigInput;

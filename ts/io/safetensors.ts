@@ -7,7 +7,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
 import { GlmError } from '../errors.js';
-import { ioError, writeFileAtomically } from './atomic-file.js';
+import { ioError, writeFileAtomically } from '../files.js';
 
 const elementBytes = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
 
@@ -44,7 +44,7 @@ export class SafetensorsFile {
     try {
       handle = await open(file, 'r');
     } catch (cause) {
-      throw ioError('open', file, cause);
+      throw ioError(`cannot open ${file}`, cause);
     }
     try {
       return new SafetensorsFile(file, handle, await readHeader(file, handle));
@@ -136,7 +136,7 @@ async function readFully(file: string, handle: FileHandle, into: Uint8Array, pos
     const { bytesRead } = await handle
       .read(into, done, Math.min(into.length - done, 2 ** 30), position + done)
       .catch((cause: unknown) => {
-        throw ioError('read', file, cause);
+        throw ioError(`cannot read ${file}`, cause);
       });
     if (bytesRead === 0) {
       throw corrupt(file, `expected ${into.length} bytes at ${position}, found the end of the file after ${done}`);

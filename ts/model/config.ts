@@ -85,8 +85,6 @@ const ignoredKeys = new Set([
   'pool_token',
   'classifier_dropout',
   'num_labels',
-  'padded_length',
-  'batch',
 ]);
 
 function fail(message: string): never {
