@@ -247,7 +247,7 @@ struct PlanSpans {
   const int32_t* rows = nullptr;         // [E]
   const int32_t* parts = nullptr;        // [E]
   const int32_t* tokens = nullptr;       // of all rows, one behind the other
-  const int64_t* row_offsets = nullptr;  // [rows + 1]
+  const int32_t* row_offsets = nullptr;  // [rows + 1]
   SpanPlan* plans = nullptr;             // [E]
   MaskedSpan* masked = nullptr;          // [E, strategy.span_capacity], in the order of the text
   int32_t* orders = nullptr;             // [E, strategy.span_capacity], which span Part B has first, second, …
@@ -304,6 +304,7 @@ struct AdamW {
   const AdamWTensor* tensors = nullptr;  // on the host
   int64_t count = 0;
   float rate = 0, beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0;
+  float complement1 = 1, complement2 = 1;  // 1 - β, rounded once: in float32, 1 - 0.999 is off by 5e-5 of itself
   float correction1 = 1, correction2 = 1;
   float gradient_scale = 1;
 };

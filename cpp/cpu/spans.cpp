@@ -41,11 +41,11 @@ void CpuKernels::run(const PlanSpans& p) {
     char* workspace = static_cast<char*>(p.workspace) + begin / grain * spans::scratch_bytes(p.strategy);
     spans::Scratch scratch = spans::scratch_at(workspace, p.strategy);
     for (int64_t e = begin; e < end; e++) {
-      int64_t row = p.rows[e], from = p.row_offsets[row];
-      SpanText text{p.strategy.cls, static_cast<int32_t>(p.row_offsets[row + 1] - from) + 1, p.tokens + from};
+      int32_t row = p.rows[e], from = p.row_offsets[row];
+      SpanText text{p.strategy.cls, p.row_offsets[row + 1] - from + 1, p.tokens + from};
       int64_t first_span = e * p.strategy.span_capacity;
-      spans::plan_example(p.strategy, p.seed, p.first_sample + static_cast<int32_t>(row), p.parts[e], text,
-                          p.tokens, scratch, p.plans[e], p.masked + first_span, p.orders + first_span);
+      spans::plan_example(p.strategy, p.seed, p.first_sample + row, p.parts[e], text, p.tokens, scratch,
+                          p.plans[e], p.masked + first_span, p.orders + first_span);
     }
   });
 }
