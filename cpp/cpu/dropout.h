@@ -1,9 +1,9 @@
 #pragma once
 
-// The draws of base/dropout.h on vectors: the same bits, four words of kLanes counters at a time. Philox multiplies
-// 32-bit words to 64 bits, so its state is kept in 64-bit lanes (the upper half is never looked at): even counters in
-// one set of vectors, odd ones in another, joined after the last round. Ten rounds cost 2 products, 2 shifts and
-// 4 exclusive-ors per set.
+// The draws of base/dropout.h on vectors: the same bits, four words of kLanes counters at a time. Philox
+// multiplies 32-bit words to 64 bits, so its state is kept in 64-bit lanes (the upper half is never looked
+// at): even counters in one set of vectors, odd ones in another, joined after the last round. Ten rounds cost
+// 2 products, 2 shifts and 4 exclusive-ors per set.
 
 #include "base/dropout.h"
 #include "cpu/simd.h"
@@ -23,7 +23,8 @@ GLM_INLINE ULongs multiply_low_halves(ULongs a, ULongs b) {
   return reinterpret_cast<ULongs>(
       _mm512_maskz_mul_epu32(0xff, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
 #elif defined(__AVX2__)
-  return reinterpret_cast<ULongs>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+  return reinterpret_cast<ULongs>(
+      _mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
 #elif defined(__SSE2__)
   return reinterpret_cast<ULongs>(_mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
 #else
@@ -35,7 +36,8 @@ struct PhiloxState {
   ULongs c0, c1, c2, c3;
 
   GLM_INLINE void round(ULongs k0, ULongs k1) {
-    ULongs p0 = multiply_low_halves(c0, ULongs{} + 0xD2511F53u), p1 = multiply_low_halves(c2, ULongs{} + 0xCD9E8D57u);
+    ULongs p0 = multiply_low_halves(c0, ULongs{} + 0xD2511F53u),
+           p1 = multiply_low_halves(c2, ULongs{} + 0xCD9E8D57u);
     c0 = (p1 >> 32) ^ c1 ^ k0;
     c2 = (p0 >> 32) ^ c3 ^ k1;
     c1 = p1;
@@ -54,7 +56,8 @@ struct PhiloxWords {
   UInts word[4];
 };
 
-/// philox(key, counter + lane, counter_high) for each lane. The lower half of `counter` may not overflow on the way.
+/// philox(key, counter + lane, counter_high) for each lane. The lower half of `counter` may not overflow on
+/// the way.
 GLM_INLINE PhiloxWords philox_lanes(uint64_t key, uint64_t counter, uint64_t counter_high) {
   ULongs twice_lane;
   for (int i = 0; i < kLanes / 2; i++) twice_lane[i] = static_cast<uint64_t>(2 * i);
@@ -75,8 +78,8 @@ GLM_INLINE PhiloxWords philox_lanes(uint64_t key, uint64_t counter, uint64_t cou
 }
 
 /// Factors (0 or 1 / (1 - p)) of kLanes consecutive counters, one vector per word. For attention: with
-/// `counter = attention_dropout_draw(head, tokens, offset, row, column).counter`, word w has the factors of row
-/// (row & ~31) + (row & 7) + 8 w at the columns column, column + 1, …
+/// `counter = attention_dropout_draw(head, tokens, offset, row, column).counter`, word w has the factors of
+/// row (row & ~31) + (row & 7) + 8 w at the columns column, column + 1, …
 struct DropoutFactors {
   Floats word[4];
 };

@@ -1,7 +1,7 @@
 #pragma once
 
-// Vectors of the width of this instruction set, as the compiler's own vector type: +, *, comparisons and a * b + c
-// (contracted to one fused operation) are written plainly. Include only from cpp/cpu/*.cpp.
+// Vectors of the width of this instruction set, as the compiler's own vector type: +, *, comparisons and a *
+// b + c (contracted to one fused operation) are written plainly. Include only from cpp/cpu/*.cpp.
 
 #include <cstdint>
 #include <cstring>
@@ -23,7 +23,8 @@ namespace glm::GLM_ISA {
 typedef float Floats __attribute__((vector_size(GLM_VECTOR_BYTES)));
 typedef int32_t Ints __attribute__((vector_size(GLM_VECTOR_BYTES)));
 typedef uint32_t UInts __attribute__((vector_size(GLM_VECTOR_BYTES)));
-typedef uint64_t ULongs __attribute__((vector_size(GLM_VECTOR_BYTES)));  // half as many lanes, each twice as wide
+typedef uint64_t ULongs
+    __attribute__((vector_size(GLM_VECTOR_BYTES)));  // half as many lanes, each twice as wide
 typedef uint16_t Shorts __attribute__((vector_size(GLM_VECTOR_BYTES / 2)));
 
 constexpr int kLanes = GLM_VECTOR_BYTES / 4;
@@ -66,12 +67,38 @@ GLM_INLINE void store_some(T* p, Floats v, int64_t count) {
   for (int64_t i = 0; i < count; i++) p[i] = lanes[i];
 }
 
+/// The next min(count, kLanes) elements, for loops whose last step may be short; the other lanes are zero.
+template <class T>
+GLM_INLINE Floats load_upto(const T* p, int64_t count) {
+  return count >= kLanes ? load(p) : load_some(p, count);
+}
+template <class T>
+GLM_INLINE void store_upto(T* p, Floats v, int64_t count) {
+  if (count >= kLanes) {
+    store(p, v);
+  } else {
+    store_some(p, v, count);
+  }
+}
+
 GLM_INLINE Ints bits_of(Floats v) { return reinterpret_cast<Ints>(v); }
 GLM_INLINE Floats floats_of(Ints bits) { return reinterpret_cast<Floats>(bits); }
 
 /// A NaN in `a` gives `b`; to keep a NaN, pass it second.
 GLM_INLINE Floats max(Floats a, Floats b) { return a > b ? a : b; }
 GLM_INLINE Floats min(Floats a, Floats b) { return a < b ? a : b; }
+
+GLM_INLINE Floats sqrt(Floats v) {
+  for (int i = 0; i < kLanes; i++) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+}
+
+/// v in the first `count` lanes, zero in the others
+GLM_INLINE Floats keep_first(Floats v, int64_t count) {
+  Ints lane;
+  for (int i = 0; i < kLanes; i++) lane[i] = i;
+  return lane < static_cast<int32_t>(count) ? v : Floats{};
+}
 
 GLM_INLINE float sum(Floats v) {
   float lanes[kLanes];

@@ -1,9 +1,10 @@
 #pragma once
 
-// exp, log, tanh, erf and the two GELUs on vectors, for every input: results within 2.5 ulp of the true value (exp and log 1.2) (the
-// activations: within a few rounding errors of their largest term), right at infinities, NaN, overflow and underflow.
-// Each function reduces its argument to a short interval and evaluates there a polynomial that minimises the largest
-// relative error (Lawson's iteration on Chebyshev nodes). The errors given are the polynomials' own, in units of 2^-24.
+// exp, log, tanh, erf and the two GELUs on vectors, for every input: results within 2.5 ulp of the true value
+// (exp and log 1.2) (the activations: within a few rounding errors of their largest term), right at
+// infinities, NaN, overflow and underflow. Each function reduces its argument to a short interval and
+// evaluates there a polynomial that minimises the largest relative error (Lawson's iteration on Chebyshev
+// nodes). The errors given are the polynomials' own, in units of 2^-24.
 
 #include "cpu/simd.h"
 
@@ -18,10 +19,32 @@ namespace detail {
 constexpr float kLog2E = 1.44269504f;
 constexpr float kLn2High = 0.693359375f;  // 9 bits: its product with a whole number up to 2^15 is exact
 constexpr float kLn2Low = -2.12194440e-4f;
-constexpr float kRoundingBias = 0x1.8p23f;  // x + bias - bias rounds x to a whole number, which the sum's low bits hold
+constexpr float kRoundingBias =
+    0x1.8p23f;  // x + bias - bias rounds x to a whole number, which the sum's low bits hold
 
 constexpr float kSqrtHalf = 0.707106781f;
 constexpr float kInverseSqrtTwoPi = 0.398942280f;
+
+// The coefficients of the polynomials, highest power first.
+// (e^r - 1 - r) / r² for |r| <= ln 2 / 2 (0.05)
+constexpr float kExpExcess[] = {0.00138144335f, 0.00836879667f, 0.0416683964f, 0.166665196f, 0.5f};
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) <= 1 + f < sqrt(2) (0.01)
+constexpr float kLogExcess[] = {0.0674772859f, -0.116775155f, 0.118886977f,  -0.124053404f, 0.142194524f,
+                                -0.166680053f, 0.200021237f,  -0.250000089f, 0.333333135f};
+// erf(x) / x - 1 in x² for |x| <= 1 (0.02); less 1, so that x + x · p rounds but once at full weight
+constexpr float kErfExcess[] = {7.85386073e-05f, -0.000801019371f, 0.00518832775f, -0.0268538129f,
+                                0.112835854f,    -0.37612626f,     0.12837911f};
+// ln(1 - erf(a)) for 1 <= a; 1 - erf(a) is off by at most 3e-9 in itself and by 2e-7 of itself up to a = 4.2
+constexpr float kLogErfc[] = {-1.52534485e-05f, 0.000351130293f, -0.00367622962f, 0.0235347264f,
+                              -0.105325185f,    -0.636554718f,   -1.12763727f,    -0.000282754889f};
+
+/// Horner's rule: ((c[0] x + c[1]) x + c[2]) x + …
+template <int count>
+GLM_INLINE Floats polynomial(const float (&c)[count], Floats x) {
+  Floats y = x * c[0] + c[1];
+  for (int i = 2; i < count; i++) y = y * x + c[i];
+  return y;
+}
 
 /// x = whole · ln 2 + rest with |rest| <= ln 2 / 2
 struct ReducedExponent {
@@ -36,35 +59,15 @@ GLM_INLINE ReducedExponent reduce_exponent(Floats x) {
   return {whole, bits_of(biased), x - whole * kLn2High - whole * kLn2Low};
 }
 
-/// e^r - 1 for |r| <= ln 2 / 2 (0.05)
-GLM_INLINE Floats expm1_near_zero(Floats r) {
-  Floats q = r * 0.00138144335f + 0.00836879667f;
-  q = q * r + 0.0416683964f;
-  q = q * r + 0.166665196f;
-  q = q * r + 0.5f;
-  return r + r * r * q;
-}
+/// e^r - 1 for |r| <= ln 2 / 2
+GLM_INLINE Floats expm1_near_zero(Floats r) { return r + r * r * polynomial(kExpExcess, r); }
 
-/// erf(x) / x - 1 for |x| <= 1, from x² (0.02); less 1, so that x + x · ratio rounds but once at full weight
-GLM_INLINE Floats erf_excess_near_zero(Floats square) {
-  Floats p = square * 7.85386073e-05f - 0.000801019371f;
-  p = p * square + 0.00518832775f;
-  p = p * square - 0.0268538129f;
-  p = p * square + 0.112835854f;
-  p = p * square - 0.37612626f;
-  return p * square + 0.12837911f;
-}
+/// erf(x) / x - 1 for |x| <= 1, from x²
+GLM_INLINE Floats erf_excess_near_zero(Floats square) { return polynomial(kErfExcess, square); }
 
-/// log(1 - erf(a)) for a >= 1: relative error of 1 - erf below 2e-7 up to a = 4.2, where it is 3e-9
+/// ln(1 - erf(a)) for a >= 1
 GLM_INLINE Floats log_erfc_tail(Floats a) {
-  a = a > 10.0f ? broadcast(10.0f) : a;  // e^p is zero from here on
-  Floats p = a * -1.52534485e-05f + 0.000351130293f;
-  p = p * a - 0.00367622962f;
-  p = p * a + 0.0235347264f;
-  p = p * a - 0.105325185f;
-  p = p * a - 0.636554718f;
-  p = p * a - 1.12763727f;
-  return p * a - 0.000282754889f;
+  return polynomial(kLogErfc, a > 10.0f ? broadcast(10.0f) : a);  // its exponential is zero from 10 on
 }
 
 }  // namespace detail
@@ -75,7 +78,9 @@ GLM_INLINE Floats copy_sign(Floats magnitude, Floats sign) {
   return floats_of((bits_of(magnitude) & 0x7fffffff) | (bits_of(sign) & INT32_MIN));
 }
 /// x within [low, high]; NaN stays NaN
-GLM_INLINE Floats clamp(Floats x, float low, float high) { return min(broadcast(high), max(broadcast(low), x)); }
+GLM_INLINE Floats clamp(Floats x, float low, float high) {
+  return min(broadcast(high), max(broadcast(low), x));
+}
 
 /// e^x
 GLM_INLINE Floats exp(Floats x) {
@@ -102,17 +107,8 @@ GLM_INLINE Floats log(Floats x) {
   Ints above = bits_of(scaled) - bits_of(broadcast(detail::kSqrtHalf));
   Floats e = __builtin_convertvector(above >> 23, Floats) - (subnormal ? broadcast(23.0f) : Floats{});
   Floats f = floats_of((above & 0x007fffff) + bits_of(broadcast(detail::kSqrtHalf))) - 1.0f;
-  // log(1 + f) = f - f²/2 + f³ p(f) (0.01)
-  Floats p = f * 0.0674772859f - 0.116775155f;
-  p = p * f + 0.118886977f;
-  p = p * f - 0.124053404f;
-  p = p * f + 0.142194524f;
-  p = p * f - 0.166680053f;
-  p = p * f + 0.200021237f;
-  p = p * f - 0.250000089f;
-  p = p * f + 0.333333135f;
   Floats square = f * f;
-  Floats low = e * detail::kLn2Low + f * square * p;
+  Floats low = e * detail::kLn2Low + f * square * detail::polynomial(detail::kLogExcess, f);
   Floats y = e * detail::kLn2High + (f + (low - 0.5f * square));
   Floats infinity = broadcast(__builtin_inff());
   y = x < infinity ? y : x;  // infinity and NaN
@@ -153,7 +149,8 @@ GLM_INLINE Floats normal_distribution(Floats x) {
 
 }  // namespace detail
 
-/// x/2 · (1 + tanh u) with u = sqrt(2/π) (x + 0.044715 x³), as x / (1 + e^-2u) (Hendrycks & Gimpel 2016, section 2)
+/// x/2 · (1 + tanh u) with u = sqrt(2/π) (x + 0.044715 x³), as x / (1 + e^-2u) (Hendrycks & Gimpel 2016,
+/// section 2)
 GLM_INLINE Floats gelu_tanh(Floats x) {
   Floats minus_twice_u = -2.0f * detail::kGeluScale * x * (1.0f + detail::kGeluCubic * x * x);
   return x / (1.0f + exp(minus_twice_u));

@@ -44,6 +44,8 @@ void adamw(Context& context, const std::vector<AdamWParameter>& parameters, cons
           .beta2 = static_cast<float>(options.beta2),
           .epsilon = static_cast<float>(options.epsilon),
           .weight_decay = static_cast<float>(options.weight_decay),
+          .complement1 = static_cast<float>(1 - options.beta1),
+          .complement2 = static_cast<float>(1 - options.beta2),
           .correction1 = correction(options.beta1),
           .correction2 = correction(options.beta2),
           .gradient_scale = static_cast<float>(options.gradient_scale),
