@@ -46,7 +46,9 @@ export function ioError(attempt: string, error: unknown): GlmError {
   const code = (error as NodeJS.ErrnoException).code;
   const advice = code === undefined ? undefined : adviceFor.get(code);
   const found = error instanceof Error ? error.message : String(error);
-  return new GlmError('GLM_IO', `${attempt}: ${found}${advice === undefined ? '' : `; ${advice}`}`, { cause: error });
+  return new GlmError('GLM_IO', `${attempt}: ${found}${advice === undefined ? '' : `; ${advice}`}`, {
+    cause: error,
+  });
 }
 
 const adviceFor = new Map([

@@ -1,0 +1,110 @@
+import { GlmError } from '../errors.js';
+import { Codec } from './codec.js';
+import type { SubwordDefinition, TokenizerDefinition } from './definition.js';
+import { readTokenizerFolder, writeTokenizerFolder } from './folder.js';
+import { type AddedToken, commandTokens, type LayoutName, layoutNames, usualLayout } from './layouts.js';
+import { sentenceEndFlags } from './sentence-ends.js';
+import { type SpecialTokens, specialTokens } from './special-tokens.js';
+import { createSubwords, type Subwords } from './subwords.js';
+import { trainSubwords, type TrainTokenizerOptions } from './train/train.js';
+
+export interface LoadTokenizerOptions {
+  /**
+   * Where the special tokens are, by the name of a published vocabulary. Left out, the folder's files say it (added_tokens.json), and where they do
+   * not, the kind of vocabulary does.
+   */
+  readonly layout?: LayoutName;
+}
+
+/** Text to token ids and back, with the special tokens of a GLM. */
+export class Tokenizer {
+  readonly special: SpecialTokens;
+  /** One more than the largest id. A model's vocabulary may be padded beyond it. */
+  readonly vocabSize: number;
+  /** [vocabSize], 1 where the token ends a sentence. */
+  readonly sentenceEnds: Uint8Array;
+  readonly #definition: TokenizerDefinition;
+  readonly #subwords: Subwords;
+  readonly #codec: Codec;
+
+  private constructor(
+    definition: SubwordDefinition,
+    layout: LayoutName | undefined,
+    added: ReadonlyMap<string, AddedToken>,
+    source: string,
+  ) {
+    this.#subwords = createSubwords(definition);
+    const commands = commandTokens(this.#subwords, layout ?? usualLayout(this.#subwords), added);
+    this.special = specialTokens(commands, source);
+    this.#definition = { subwords: definition, commands };
+    this.#codec = new Codec(this.#subwords, commands);
+    this.vocabSize = this.#codec.size;
+    this.sentenceEnds = sentenceEndFlags(this.vocabSize, (id) => this.#codec.written(id));
+  }
+
+  /**
+   * Loads a tokenizer from a folder: one that this package wrote, a GLM of the Hub, or any byte-level BPE, BERT or SentencePiece BPE vocabulary in
+   * the Hub's files.
+   * @throws GlmError GLM_IO, GLM_TOKENIZER, GLM_INVALID_ARGUMENT
+   */
+  static async load(dir: string, { layout }: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+    if (typeof dir !== 'string') throw invalid('Tokenizer.load', 'the path of a folder', dir);
+    if (layout !== undefined && !layoutNames.includes(layout)) {
+      throw invalid('Tokenizer.load', `layout to be one of ${layoutNames.join(', ')}`, layout);
+    }
+    const { subwords, added } = await readTokenizerFolder(dir);
+    return new Tokenizer(subwords, layout, layout === undefined ? added : new Map(), dir);
+  }
+
+  /**
+   * Trains a tokenizer on text files. Runs on threads of its own; the same files give the same tokenizer.
+   * @throws GlmError GLM_INVALID_ARGUMENT, GLM_IO, GLM_DATA (with file and line)
+   */
+  static async train(files: string | readonly string[], options: TrainTokenizerOptions): Promise<Tokenizer> {
+    const subwords = await trainSubwords(files, options);
+    const layout = subwords.type === 'bpe' ? 'gpt2' : 'bert-base-uncased';
+    return new Tokenizer(subwords, layout, new Map(), 'Tokenizer.train');
+  }
+
+  /** Writes the tokenizer's files; each is written whole or not at all. @throws GlmError GLM_IO */
+  async save(dir: string): Promise<void> {
+    await writeTokenizerFolder(dir, this.#definition, this.#subwords.size);
+  }
+
+  /** The ids of a text. Nothing is added; command tokens in the text, such as [MASK], become their ids. */
+  async encode(text: string): Promise<Int32Array> {
+    if (typeof text !== 'string') throw invalid('encode', 'a string', text);
+    return this.#codec.encode(text);
+  }
+
+  /** The ids of each of many texts, as {@link encode} gives them. */
+  async encodeBatch(texts: readonly string[]): Promise<Int32Array[]> {
+    if (!Array.isArray(texts)) throw invalid('encodeBatch', 'an array of strings', texts);
+    texts.forEach((text: unknown, i) => {
+      if (typeof text !== 'string') throw invalid('encodeBatch', `a string at index ${i}`, text);
+    });
+    return texts.map((text) => this.#codec.encode(text));
+  }
+
+  /** The text of ids, command tokens included. */
+  async decode(ids: ArrayLike<number>): Promise<string> {
+    for (let i = 0; i < ids.length; i++) this.#checkId('decode', ids[i]!);
+    return this.#codec.decode(ids);
+  }
+
+  /** The piece of an id as the vocabulary spells it (`Ġthe`, `##ing`, `▁the`), or the text of a command token. */
+  token(id: number): string {
+    this.#checkId('token', id);
+    return this.#codec.token(id);
+  }
+
+  #checkId(where: string, id: number): void {
+    if (Number.isInteger(id) && id >= 0 && id < this.vocabSize) return;
+    throw invalid(where, `a token id from 0 to ${this.vocabSize - 1}`, id);
+  }
+}
+
+function invalid(where: string, expected: string, found: unknown): GlmError {
+  const shown = JSON.stringify(found)?.slice(0, 60) ?? typeof found;
+  return new GlmError('GLM_INVALID_ARGUMENT', `${where}: expected ${expected}, found ${shown}`);
+}
