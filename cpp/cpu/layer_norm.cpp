@@ -5,7 +5,7 @@
 //              grad_weight += Σ over rows of grad_y ∘ x̂,  grad_bias += Σ over rows of grad_y
 //
 // x, y, grad_x, grad_y [rows, h] in the activation type; the rest float32. Work: about 8 operations per
-// element forward, 14 backward. Memory traffic: x read and y written once (the second and third pass over a
+// element forward, 14 backward. Memory traffic: x read and y written once (the later passes over a
 // row find it in the first level cache); backward x and grad_y read, grad_x written.
 //
 // The variance is the mean of squared deviations from the mean, in two passes: E[x²] - E[x]² would cancel.
@@ -44,18 +44,22 @@ void normalize_row(const LayerNormForward& p, int64_t row) {
   float width = static_cast<float>(p.width);
 
   float mean = sum_over(p.width, [&](int64_t j, int64_t lanes) { return load_upto(x + j, lanes); }) / width;
+  auto deviation = [&](int64_t j, int64_t lanes) {
+    return keep_first(load_upto(x + j, lanes) - mean, lanes);
+  };
+  float correction = sum_over(p.width, deviation) / width;  // what rounding left of the mean
   float squares = sum_over(p.width, [&](int64_t j, int64_t lanes) {
-    Floats deviation = load_upto(x + j, lanes) - mean;
-    return keep_first(deviation * deviation, lanes);
+    Floats d = deviation(j, lanes) - correction;
+    return keep_first(d * d, lanes);
   });
   float rstd = 1.0f / __builtin_sqrtf(squares / width + p.epsilon);
 
   for (int64_t j = 0; j < p.width; j += kLanes) {
     int64_t lanes = p.width - j;
-    Floats normalized = (load_upto(x + j, lanes) - mean) * rstd;
+    Floats normalized = (deviation(j, lanes) - correction) * rstd;
     store_upto(y + j, normalized * load_upto(p.weight + j, lanes) + load_upto(p.bias + j, lanes), lanes);
   }
-  p.mean[row] = mean;
+  p.mean[row] = mean + correction;
   p.rstd[row] = rstd;
 }
 
