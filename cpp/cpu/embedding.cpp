@@ -57,10 +57,26 @@ void embed_row(const EmbeddingForward& p, int64_t row) {
   }
 }
 
+constexpr int64_t kTokensAhead = 6;  // by when a line of the word table has come from memory
+
+/// Asks for the columns of a later token: its gradient and its word's row lie at addresses that the processor
+/// cannot foresee.
+template <class T>
+GLM_INLINE void prefetch_columns(const EmbeddingBackward& p, int64_t token, int64_t column, int64_t count) {
+  const T* grad_out = static_cast<const T*>(p.grad_out) + token * p.width + column;
+  const float* words = row_of(p.grad_words, p.ids, token, p.width);
+  constexpr int64_t kFloatsOfLine = 16;
+  for (int64_t j = 0; j < count; j += kFloatsOfLine) {
+    __builtin_prefetch(grad_out + j, 0);
+    if (words != nullptr) __builtin_prefetch(words + column + j, 1);
+  }
+}
+
 /// Adds columns [column, column + count) of every token's gradient to the rows that the token was made of.
 template <class T>
 void add_to_tables(const EmbeddingBackward& p, int64_t column, int64_t count) {
   for (int64_t i = 0; i < p.tokens; i++) {
+    if (i + kTokensAhead < p.tokens) prefetch_columns<T>(p, i + kTokensAhead, column, count);
     const T* grad_out = static_cast<const T*>(p.grad_out) + i * p.width + column;
     float factors[kColumns];
     if (p.dropout.active()) row_factors(p.dropout, i, p.width, column, count, factors);
