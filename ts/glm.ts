@@ -15,6 +15,7 @@ import { ModelParameters, parameterTable } from './model/parameters.js';
 import { rotaryTable } from './model/rotary.js';
 import { type Network, rowLogits } from './model/transformer.js';
 import { native, type NativeDevice } from './native.js';
+import { hasTokenizer } from './text/folder.js';
 import { Tokenizer } from './text/tokenizer.js';
 
 export interface DeviceOptions {
@@ -77,7 +78,7 @@ export class GLM {
   static async load(directory: string, options: LoadOptions = {}): Promise<GLM> {
     checkOptions('GLM.load', options, ['device', 'dtype', 'threads', 'instructionSet', 'signal', 'onProgress']);
     const config = resolveConfig(await readConfig(path.join(directory, 'config.json')));
-    const tokenizer = await Tokenizer.find(directory);
+    const tokenizer = (await hasTokenizer(directory)) ? await Tokenizer.load(directory) : undefined;
     const device = openDevice(options);
     const file = await SafetensorsFile.open(path.join(directory, 'model.safetensors'));
     try {
