@@ -1,3 +1,4 @@
+import { escapeForRegExp } from './escape-for-reg-exp.js';
 import type { CommandToken } from './special-tokens.js';
 import { trimmedEnd } from './white-space.js';
 
@@ -34,8 +35,4 @@ export class CommandTokens {
   textOf(id: number): string | undefined {
     return this.#textById.get(id);
   }
-}
-
-function escapeForRegExp(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }

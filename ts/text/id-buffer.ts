@@ -22,6 +22,11 @@ export class IdBuffer {
     this.#length = 0;
   }
 
+  /** Forgets all ids after the first `length`. */
+  truncate(length: number): void {
+    this.#length = length;
+  }
+
   toArray(): Int32Array {
     return this.#ids.slice(0, this.#length);
   }

@@ -1,6 +1,8 @@
 import { ByteLevelBpe } from './byte-level-bpe.js';
 import type { SubwordDefinition } from './definition.js';
 import type { IdBuffer } from './id-buffer.js';
+import { SentencePiece } from './sentencepiece/sentence-piece.js';
+import { WordPiece } from './word-piece.js';
 
 /** Turns text without command tokens into the ids of a vocabulary, and back. Synchronous; not shared between threads. */
 export interface Subwords {
@@ -31,8 +33,8 @@ export function createSubwords(definition: SubwordDefinition): Subwords {
     case 'bpe':
       return new ByteLevelBpe(definition);
     case 'wordpiece':
-      throw new Error('wordpiece');
+      return new WordPiece(definition);
     case 'sentencepiece':
-      throw new Error('sentencepiece');
+      return new SentencePiece(definition);
   }
 }

@@ -1,0 +1,4 @@
+/** A pattern that matches just this text. */
+export function escapeForRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
