@@ -1,0 +1,27 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** A program that is measured in turn with ours: a line in, a line of JSON out. */
+export class Peer {
+  private readonly child: ChildProcess;
+  private readonly lines: AsyncIterator<string>;
+
+  constructor(command: string, args: string[]) {
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  /** Sends a request (none: waits for the greeting), and gives the answer. */
+  async ask<T>(request?: string): Promise<T> {
+    if (request !== undefined) this.child.stdin!.write(`${request}\n`);
+    const { done, value } = await this.lines.next();
+    if (done === true) throw new Error('the peer has ended; its messages are above');
+    return JSON.parse(value) as T;
+  }
+
+  async close(): Promise<void> {
+    this.child.stdin!.end();
+    if (this.child.exitCode === null) await once(this.child, 'exit');
+  }
+}

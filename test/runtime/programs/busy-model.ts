@@ -1,0 +1,32 @@
+/** A small model with training work in flight; shared by the programs that end in the middle of it. */
+
+import { GLM } from '../../../ts/glm.js';
+
+export const config = {
+  num_layers: 4,
+  hidden_size: 128,
+  num_attention_heads: 2,
+  vocab_size: 512,
+  max_sequence_length: 256,
+};
+
+export function batchOf(examples: number, length: number) {
+  const tokens = examples * length;
+  const ramp = (modulus: number) => Int32Array.from({ length: tokens }, (_, i) => i % modulus);
+  return {
+    ids: ramp(512),
+    positions: ramp(length),
+    blockPositions: new Int32Array(tokens),
+    offsets: Int32Array.from({ length: examples + 1 }, (_, b) => b * length),
+    contextLengths: new Int32Array(examples).fill(length >> 1),
+    targets: ramp(511),
+    lossMask: new Uint8Array(tokens).fill(1),
+  };
+}
+
+/** Starts work that takes some hundred milliseconds and does not wait for it. */
+export async function startWork(): Promise<{ model: GLM; work: Promise<unknown> }> {
+  const model = await GLM.create(config, { device: 'cpu' });
+  const work = Promise.all(Array.from({ length: 8 }, () => model.gradients(batchOf(8, 200))));
+  return { model, work };
+}
