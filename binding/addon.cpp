@@ -3,6 +3,7 @@
 #include "batch_object.h"
 #include "device_object.h"
 #include "environment.h"
+#include "span_builder_object.h"
 #include "tensor_object.h"
 
 namespace glm::binding {
@@ -20,6 +21,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   TensorObject::define(env, exports);
   BatchObject::define(env, exports);
   DeviceObject::define(env, exports);
+  SpanBuilderObject::define(env, exports);
   return exports;
 }
 

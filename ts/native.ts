@@ -142,9 +142,80 @@ export interface NativeAdamWOptions {
   step: number;
 }
 
+/** A span strategy (cpp/ops/spans.h); ids that there are none of are -1. */
+export interface NativeSpanOptions {
+  cls: number;
+  eos: number;
+  sop: number;
+  eop: number;
+  dblock: number;
+  mask: number;
+  sentenceMask: number;
+  documentMask: number;
+  sentinelMasks: Int32Array;
+  sentinelSops: Int32Array;
+  /** One per id of the vocabulary, or empty. */
+  sentenceEnds: Uint8Array;
+  vocabulary: number;
+  maxLength: number;
+  blank: number;
+  sentence: number;
+  document: number;
+  maskRatio: number;
+  sentenceRatio: number;
+  minDocumentRatio: number;
+  averageSpanLength: number;
+  maxSpanLength: number;
+  suffixProbability: number;
+  singleSpanProbability: number;
+  shortSequenceProbability: number;
+  spanMaskProbability: number;
+  contextMaskRatio: number;
+  contextMaskRange: number;
+  shuffle: boolean;
+  blockPositions: boolean;
+  randomPosition: boolean;
+  maskedLanguageModel: boolean;
+  threads: number;
+}
+
+/** A batch that blank infilling has made. */
+export interface NativeSpanBatch {
+  ids: Int32Array;
+  positions: Int32Array;
+  blockPositions: Int32Array;
+  offsets: Int32Array;
+  contextLengths: Int32Array;
+  targets: Int32Array;
+  lossMask: Uint8Array;
+  objectives: Uint8Array;
+  samples: Int32Array;
+}
+
+/** Makes batches on a thread beside the one that computes. */
+export interface NativeSpanBuilder {
+  build(rows: readonly Int32Array[], seed: number, index: number): Promise<NativeSpanBatch>;
+}
+
+/** Spans [begins, ends) in the order of the text; order[i] is the one that Part B has i-th. */
+export interface NativeSpanLayout {
+  tokens: Int32Array;
+  begins: Int32Array;
+  ends: Int32Array;
+  order: Int32Array;
+  objective: number;
+  suffix: boolean;
+  cls: number;
+  sop: number;
+  eop: number;
+  mask: number;
+}
+
 export interface NativeAddon {
   setErrorClass(errorClass: typeof GlmError): void;
   NativeDevice: new (options: { threads?: number | undefined; instructionSet?: string | undefined }) => NativeDevice;
+  NativeSpanBuilder: new (options: NativeSpanOptions) => NativeSpanBuilder;
+  layOutSpans(layout: NativeSpanLayout): NativeSpanBatch;
 }
 
 function load(): NativeAddon {

@@ -45,6 +45,8 @@ class SpanBuilder {
  public:
   /// Throws kInvalidArgument for options that are out of range or contradict each other.
   explicit SpanBuilder(SpanOptions options);
+  SpanBuilder(SpanBuilder&&) = default;
+  SpanBuilder(const SpanBuilder&) = delete;
 
   /// Row r is tokens[row_offsets[r], row_offsets[r + 1]), a text without its first [CLS], and sample
   /// `first_sample + r`. Throws kInvalidArgument for a row that is empty or too long and for an id outside
