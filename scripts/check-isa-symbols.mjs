@@ -22,6 +22,7 @@ if (objects.length === 0) {
 }
 
 const findings = new Map();
+const demangled = new Map();
 for (const { isa, file } of objects)
   for (const { type, name } of symbols(file)) {
     const problem = judge(type, name, isa);
@@ -37,8 +38,10 @@ function judge(type, name, isa) {
   // Data under a strong name would be defined twice if two instruction sets had it.
   const isStrongData = 'DBRC'.includes(type);
   if (!isDefinedFunction && !isStrongData) return undefined;
+  // Demangled, because a mangled name may spell the namespace as a reference to an earlier mention of it.
+  const readable = demangle(name);
   const carriesTheName =
-    name.includes(`3glm${isa.length}${isa}`) || new RegExp(`_${isa}(?![a-z0-9])`).test(demangle(name));
+    readable.includes(`glm::${isa}::`) || new RegExp(`_${isa}(?![a-z0-9])`).test(readable);
   return carriesTheName ? undefined : 'could be linked into code for another instruction set';
 }
 
@@ -67,5 +70,6 @@ function symbols(file) {
 }
 
 function demangle(name) {
-  return execFileSync('c++filt', [name], { encoding: 'utf8' }).trim();
+  if (!demangled.has(name)) demangled.set(name, execFileSync('c++filt', [name], { encoding: 'utf8' }).trim());
+  return demangled.get(name);
 }
