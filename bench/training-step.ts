@@ -58,7 +58,9 @@ for (let i = 0; i < repeats; i++) {
     times.ours.push(ours);
     if (torch !== undefined) times.torch.push(torch.milliseconds);
   }
-  console.error(`step ${i}: ours ${ours.toFixed(0)} ms, loss ${event.loss.toFixed(4)}; torch ${torch?.milliseconds.toFixed(0)} ms`);
+  console.error(
+    `step ${i}: ours ${ours.toFixed(0)} ms, loss ${event.loss.toFixed(4)}; torch ${torch?.milliseconds.toFixed(0)} ms`,
+  );
 }
 if (peer !== undefined) memory.torch = (await peer.ask<{ peak: number }>('memory')).peak;
 await peer?.close();
@@ -86,7 +88,11 @@ console.log(
         },
         oursIsFasterBy: median(times.torch) / median(times.ours),
       }),
-      memoryGiB: { oursTensors: gibibytes(memory.ours), oursProcess: gibibytes(processPeak()), torchProcess: gibibytes(memory.torch) },
+      memoryGiB: {
+        oursTensors: gibibytes(memory.ours),
+        oursProcess: gibibytes(processPeak()),
+        torchProcess: gibibytes(memory.torch),
+      },
     },
     null,
     2,
@@ -122,10 +128,16 @@ async function startPeer(python: string): Promise<Peer> {
 /** The batch as PyTorch wants it: [B, T], zeros behind each example. */
 function padded({ ids, positions, blockPositions, offsets, contextLengths, targets, lossMask }: Batch) {
   const examples = contextLengths.length;
-  const bounds = Array.from({ length: examples }, (_, b) => [offsets[b] as number, offsets[b + 1] as number] as const);
+  const bounds = Array.from(
+    { length: examples },
+    (_, b) => [offsets[b] as number, offsets[b + 1] as number] as const,
+  );
   const longest = Math.max(...bounds.map(([begin, end]) => end - begin));
   const rows = (array: Int32Array | Uint8Array) =>
-    bounds.map(([begin, end]) => [...array.subarray(begin, end), ...new Array<number>(longest - (end - begin)).fill(0)]);
+    bounds.map(([begin, end]) => [
+      ...array.subarray(begin, end),
+      ...new Array<number>(longest - (end - begin)).fill(0),
+    ]);
   return {
     ids: rows(ids),
     positions: rows(positions),

@@ -22,9 +22,10 @@ inline double to_number(const Napi::Value& value, const char* name) {
 inline int64_t to_integer(const Napi::Value& value, const char* name, int64_t least = 0,
                           int64_t most = int64_t{1} << 53) {
   double number = to_number(value, name);
-  require(number == static_cast<double>(static_cast<int64_t>(number)) && number >= static_cast<double>(least) &&
-              number <= static_cast<double>(most),
-          Code::kInvalidArgument, "expected ", name, " to be an integer from ", least, " to ", most, ", found ", number);
+  require(number == static_cast<double>(static_cast<int64_t>(number)) &&
+              number >= static_cast<double>(least) && number <= static_cast<double>(most),
+          Code::kInvalidArgument, "expected ", name, " to be an integer from ", least, " to ", most,
+          ", found ", number);
   return static_cast<int64_t>(number);
 }
 
@@ -61,7 +62,9 @@ constexpr napi_typedarray_type typed_array_type<uint8_t>() {
 }
 
 constexpr const char* typed_array_name(napi_typedarray_type type) {
-  return type == napi_float32_array ? "a Float32Array" : type == napi_int32_array ? "an Int32Array" : "a Uint8Array";
+  return type == napi_float32_array ? "a Float32Array"
+         : type == napi_int32_array ? "an Int32Array"
+                                    : "a Uint8Array";
 }
 
 /// The elements of a typed array. Valid while no JavaScript runs.
@@ -74,8 +77,8 @@ struct Elements {
 template <class T>
 Elements<T> to_elements(const Napi::Value& value, const char* name) {
   constexpr napi_typedarray_type type = typed_array_type<T>();
-  require(value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type, Code::kInvalidArgument,
-          "expected ", name, " to be ", typed_array_name(type));
+  require(value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type,
+          Code::kInvalidArgument, "expected ", name, " to be ", typed_array_name(type));
   auto array = value.As<Napi::TypedArrayOf<T>>();
   return {array.Data(), array.ElementLength()};
 }
@@ -89,15 +92,16 @@ std::vector<T> to_vector(const Napi::Value& value, const char* name) {
 inline Shape to_shape(const Napi::Value& value) {
   require(value.IsArray(), Code::kInvalidArgument, "expected a shape to be an array of integers");
   auto array = value.As<Napi::Array>();
-  require(array.Length() <= Shape::kMaxRank, Code::kInvalidArgument, "expected a shape of at most ", Shape::kMaxRank,
-          " dimensions, found ", array.Length());
+  require(array.Length() <= Shape::kMaxRank, Code::kInvalidArgument, "expected a shape of at most ",
+          Shape::kMaxRank, " dimensions, found ", array.Length());
   Shape shape;
   double elements = 1;
   for (uint32_t i = 0; i < array.Length(); i++) {
     shape.push(to_integer(array.Get(i), "a dimension"));
     elements *= static_cast<double>(shape[static_cast<int>(i)]);
   }
-  require(elements < 0x1p42, Code::kInvalidArgument, "expected a shape below 2^42 elements, found ", shape.str());
+  require(elements < 0x1p42, Code::kInvalidArgument, "expected a shape below 2^42 elements, found ",
+          shape.str());
   return shape;
 }
 
@@ -106,7 +110,8 @@ inline DType to_dtype(const Napi::Value& value) {
   for (DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kFloat16, DType::kInt32, DType::kUInt8}) {
     if (name == name_of(dtype)) return dtype;
   }
-  fail(Code::kInvalidArgument, "expected a dtype float32, bfloat16, float16, int32 or uint8, found \"", name, "\"");
+  fail(Code::kInvalidArgument, "expected a dtype float32, bfloat16, float16, int32 or uint8, found \"", name,
+       "\"");
 }
 
 }  // namespace glm::binding

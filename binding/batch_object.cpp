@@ -11,8 +11,8 @@ constexpr napi_type_tag kBatchTag = {0x6e61746976650002, 0x676c6d6261746368};
 }  // namespace
 
 void BatchObject::define(Napi::Env env, Napi::Object) {
-  Environment::of(env).batch_class = Napi::Persistent(
-      DefineClass(env, "NativeBatch", {InstanceMethod<&BatchObject::dispose>("dispose")}));
+  Environment::of(env).batch_class =
+      Napi::Persistent(DefineClass(env, "NativeBatch", {InstanceMethod<&BatchObject::dispose>("dispose")}));
 }
 
 Napi::Value BatchObject::create(Napi::Env env, const PackedBatchPtr& batch) {

@@ -21,7 +21,8 @@ class BatchObject : public Napi::ObjectWrap<BatchObject> {
   PackedBatchPtr batch_;
 };
 
-/// The arrays of a JavaScript batch `{ ids, positions, blockPositions, offsets, contextLengths, rows, targets? }`.
+/// The arrays of a JavaScript batch `{ ids, positions, blockPositions, offsets, contextLengths, rows,
+/// targets? }`.
 HostBatch to_host_batch(const Napi::Value& value);
 
 }  // namespace glm::binding

@@ -77,9 +77,10 @@ DeviceObject::DeviceObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<De
     Napi::Value threads = options.Get("threads"), instruction_set = options.Get("instructionSet");
     std::shared_ptr<Stream> stream = Environment::of(info.Env()).compute();
     context_.device = std::make_shared<Device>(
-        stream, make_cpu_backend(*stream,
-                                 is_absent(threads) ? 0 : static_cast<int>(to_integer(threads, "threads", 1, 1024)),
-                                 is_absent(instruction_set) ? "" : to_text(instruction_set, "instructionSet")));
+        stream,
+        make_cpu_backend(*stream,
+                         is_absent(threads) ? 0 : static_cast<int>(to_integer(threads, "threads", 1, 1024)),
+                         is_absent(instruction_set) ? "" : to_text(instruction_set, "instructionSet")));
     return info.Env().Undefined();
   });
 }
@@ -90,7 +91,8 @@ Napi::Value DeviceObject::wrap(Napi::Env env, VariablePtr variable) {
   return TensorObject::create(env, std::move(handle));
 }
 
-// ---- the device -------------------------------------------------------------------------------------------------
+// ---- the device
+// -------------------------------------------------------------------------------------------------
 
 Napi::Value DeviceObject::name(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), context_.device->backend().name());
@@ -133,7 +135,8 @@ Napi::Value DeviceObject::synchronize(const Napi::CallbackInfo& info) {
   return settler->promise();
 }
 
-// ---- values -----------------------------------------------------------------------------------------------------
+// ---- values
+// -----------------------------------------------------------------------------------------------------
 
 Napi::Value DeviceObject::tensor(const Napi::CallbackInfo& info) {
   Shape shape = to_shape(info[0]);
@@ -147,7 +150,8 @@ Napi::Value DeviceObject::tensor(const Napi::CallbackInfo& info) {
   }
   Napi::Value wrapped =
       wrap(info.Env(), std::make_shared<Variable>(context_.device, std::move(tensor), requires_gradient));
-  if (!is_absent(info[2])) wrapped.As<Napi::Object>().Get("write").As<Napi::Function>().Call(wrapped, {info[2]});
+  if (!is_absent(info[2]))
+    wrapped.As<Napi::Object>().Get("write").As<Napi::Function>().Call(wrapped, {info[2]});
   return wrapped;
 }
 
@@ -170,15 +174,16 @@ Napi::Value DeviceObject::batch(const Napi::CallbackInfo& info) {
   return BatchObject::create(info.Env(), batch);
 }
 
-// ---- scopes and the tape ----------------------------------------------------------------------------------------
+// ---- scopes and the tape
+// ----------------------------------------------------------------------------------------
 
 Napi::Value DeviceObject::open_scope(const Napi::CallbackInfo& info) {
   scopes_.emplace_back();
   return info.Env().Undefined();
 }
 
-/// closeScope(keep, recompute): disposes what the scope made, but for `keep`, which moves to the scope around it. With
-/// `recompute`, what is disposed is not kept for the backward either but computed again.
+/// closeScope(keep, recompute): disposes what the scope made, but for `keep`, which moves to the scope around
+/// it. With `recompute`, what is disposed is not kept for the backward either but computed again.
 Napi::Value DeviceObject::close_scope(const Napi::CallbackInfo& info) {
   require(!scopes_.empty(), Code::kInvalidArgument, "expected an open scope to close, found none");
   require(info[0].IsArray(), Code::kInvalidArgument, "expected the tensors to keep to be an array");
@@ -224,55 +229,60 @@ Napi::Value DeviceObject::end_tape(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// ---- ops --------------------------------------------------------------------------------------------------------
+// ---- ops
+// --------------------------------------------------------------------------------------------------------
 
 Napi::Value DeviceObject::embedding(const Napi::CallbackInfo& info) {
   Napi::Object options = to_object(info[2], "options");
-  return wrap(info.Env(),
-              glm::embedding(context_, BatchObject::batch_of(info[0]), TensorObject::variable_of(info[1], "words"),
-                             TensorObject::optional_variable_of(options.Get("positionTable"), "positionTable"),
-                             TensorObject::optional_variable_of(options.Get("blockTable"), "blockTable"),
-                             to_dtype(options.Get("dtype")), to_dropout(options.Get("dropout"))));
+  return wrap(
+      info.Env(),
+      glm::embedding(context_, BatchObject::batch_of(info[0]), TensorObject::variable_of(info[1], "words"),
+                     TensorObject::optional_variable_of(options.Get("positionTable"), "positionTable"),
+                     TensorObject::optional_variable_of(options.Get("blockTable"), "blockTable"),
+                     to_dtype(options.Get("dtype")), to_dropout(options.Get("dropout"))));
 }
 
 Napi::Value DeviceObject::layer_norm(const Napi::CallbackInfo& info) {
-  return wrap(info.Env(), glm::layer_norm(context_, TensorObject::variable_of(info[0], "x"),
-                                          TensorObject::variable_of(info[1], "weight"),
-                                          TensorObject::variable_of(info[2], "bias"), to_number(info[3], "epsilon")));
+  return wrap(info.Env(),
+              glm::layer_norm(context_, TensorObject::variable_of(info[0], "x"),
+                              TensorObject::variable_of(info[1], "weight"),
+                              TensorObject::variable_of(info[2], "bias"), to_number(info[3], "epsilon")));
 }
 
 Napi::Value DeviceObject::linear(const Napi::CallbackInfo& info) {
   Napi::Object options = to_options(info[3], info.Env());
-  return wrap(info.Env(),
-              glm::linear(context_, TensorObject::variable_of(info[0], "x"),
-                          TensorObject::variable_of(info[1], "weight"),
-                          TensorObject::optional_variable_of(info[2], "bias"),
-                          {.activation = to_activation(options.Get("activation")),
-                           .residual = TensorObject::optional_variable_of(options.Get("residual"), "residual"),
-                           .dropout = to_dropout(options.Get("dropout"))}));
+  return wrap(
+      info.Env(),
+      glm::linear(context_, TensorObject::variable_of(info[0], "x"),
+                  TensorObject::variable_of(info[1], "weight"),
+                  TensorObject::optional_variable_of(info[2], "bias"),
+                  {.activation = to_activation(options.Get("activation")),
+                   .residual = TensorObject::optional_variable_of(options.Get("residual"), "residual"),
+                   .dropout = to_dropout(options.Get("dropout"))}));
 }
 
 Napi::Value DeviceObject::attention(const Napi::CallbackInfo& info) {
   Napi::Object options = to_object(info[2], "options");
-  return wrap(info.Env(),
-              glm::attention(context_, BatchObject::batch_of(info[0]), TensorObject::variable_of(info[1], "qkv"),
-                             {.heads = static_cast<int>(to_integer(options.Get("heads"), "heads", 1, 65536)),
-                              .rotary = TensorObject::optional_variable_of(options.Get("rotary"), "rotary"),
-                              .dropout = to_dropout(options.Get("dropout"))}));
+  return wrap(
+      info.Env(),
+      glm::attention(context_, BatchObject::batch_of(info[0]), TensorObject::variable_of(info[1], "qkv"),
+                     {.heads = static_cast<int>(to_integer(options.Get("heads"), "heads", 1, 65536)),
+                      .rotary = TensorObject::optional_variable_of(options.Get("rotary"), "rotary"),
+                      .dropout = to_dropout(options.Get("dropout"))}));
 }
 
 Napi::Value DeviceObject::gather_rows(const Napi::CallbackInfo& info) {
-  return wrap(info.Env(),
-              glm::gather_rows(context_, BatchObject::batch_of(info[0]), TensorObject::variable_of(info[1], "x")));
+  return wrap(info.Env(), glm::gather_rows(context_, BatchObject::batch_of(info[0]),
+                                           TensorObject::variable_of(info[1], "x")));
 }
 
 Napi::Value DeviceObject::cross_entropy(const Napi::CallbackInfo& info) {
   Napi::Object options = to_options(info[3], info.Env());
-  return wrap(info.Env(),
-              glm::cross_entropy(context_, BatchObject::batch_of(info[0]), TensorObject::variable_of(info[1], "hidden"),
-                                 TensorObject::variable_of(info[2], "words"),
-                                 {.smoothing = number_or(options, "smoothing", 0),
-                                  .gradient_scale = number_or(options, "gradientScale", 1)}));
+  return wrap(info.Env(), glm::cross_entropy(context_, BatchObject::batch_of(info[0]),
+                                             TensorObject::variable_of(info[1], "hidden"),
+                                             TensorObject::variable_of(info[2], "words"),
+                                             {.smoothing = number_or(options, "smoothing", 0),
+                                              .gradient_scale = number_or(options, "gradientScale", 1)}));
 }
 
 /// squaredGradientNorm(parameters): a promise of Σ g² over their gradients.
@@ -287,7 +297,8 @@ Napi::Value DeviceObject::squared_gradient_norm(const Napi::CallbackInfo& info) 
   Tensor norm = squared_norm(context_, gradients);
   auto result = std::make_shared<double>(0);
   auto settler = std::make_shared<Environment::Settler>(
-      Environment::of(env), env, [result](Napi::Env e) -> Napi::Value { return Napi::Number::New(e, *result); });
+      Environment::of(env), env,
+      [result](Napi::Env e) -> Napi::Value { return Napi::Number::New(e, *result); });
   download(norm, result.get(), [settler, result](const Error* error) { settler->settle(error); });
   return settler->promise();
 }

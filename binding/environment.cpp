@@ -18,8 +18,8 @@ Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Enviro
 
 Environment::Environment(Napi::Env env) : compute_(std::make_shared<Stream>()) {
   // The C API: Napi::TypedThreadSafeFunction does not compile with g++ 12 and -fsanitize=undefined.
-  napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "glm-native"), 0, 1, nullptr, nullptr,
-                                  this, call_javascript, &to_javascript_);
+  napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "glm-native"), 0, 1, nullptr,
+                                  nullptr, this, call_javascript, &to_javascript_);
   napi_unref_threadsafe_function(env, to_javascript_);  // an idle stream does not keep the process alive
 }
 
@@ -64,8 +64,8 @@ void Environment::call_javascript(napi_env raw, napi_value, void* context, void*
 
 Napi::Error Environment::to_javascript(Napi::Env env, const Error& error) const {
   if (error_class_.IsEmpty()) return Napi::Error::New(env, error.what());
-  Napi::Object value = error_class_.New({Napi::String::New(env, code_name(error.code())),
-                                         Napi::String::New(env, error.what())});
+  Napi::Object value = error_class_.New(
+      {Napi::String::New(env, code_name(error.code())), Napi::String::New(env, error.what())});
   return Napi::Error(env, value);
 }
 

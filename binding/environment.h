@@ -10,9 +10,10 @@
 
 namespace glm::binding {
 
-/// What one Node environment (the main thread, or a worker) has to itself: the stream that computes, a second one for
-/// work beside it (batches, files), the way back to JavaScript, and the classes. It ends cleanly with work in flight:
-/// the streams are joined before the environment goes, and promises that are open then stay open.
+/// What one Node environment (the main thread, or a worker) has to itself: the stream that computes, a second
+/// one for work beside it (batches, files), the way back to JavaScript, and the classes. It ends cleanly with
+/// work in flight: the streams are joined before the environment goes, and promises that are open then stay
+/// open.
 class Environment {
  public:
   static void create(Napi::Env env);

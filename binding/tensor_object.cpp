@@ -39,18 +39,17 @@ Napi::Promise read_tensor(Napi::Env env, const Tensor& tensor) {
 }
 
 void TensorObject::define(Napi::Env env, Napi::Object) {
-  Napi::Function constructor = DefineClass(
-      env, "NativeTensor",
-      {
-          InstanceAccessor<&TensorObject::shape>("shape"),
-          InstanceAccessor<&TensorObject::dtype>("dtype"),
-          InstanceAccessor<&TensorObject::disposed>("disposed"),
-          InstanceMethod<&TensorObject::read>("read"),
-          InstanceMethod<&TensorObject::write>("write"),
-          InstanceMethod<&TensorObject::read_gradient>("readGradient"),
-          InstanceMethod<&TensorObject::clear_gradient>("clearGradient"),
-          InstanceMethod<&TensorObject::dispose>("dispose"),
-      });
+  Napi::Function constructor = DefineClass(env, "NativeTensor",
+                                           {
+                                               InstanceAccessor<&TensorObject::shape>("shape"),
+                                               InstanceAccessor<&TensorObject::dtype>("dtype"),
+                                               InstanceAccessor<&TensorObject::disposed>("disposed"),
+                                               InstanceMethod<&TensorObject::read>("read"),
+                                               InstanceMethod<&TensorObject::write>("write"),
+                                               InstanceMethod<&TensorObject::read_gradient>("readGradient"),
+                                               InstanceMethod<&TensorObject::clear_gradient>("clearGradient"),
+                                               InstanceMethod<&TensorObject::dispose>("dispose"),
+                                           });
   Environment::of(env).tensor_class = Napi::Persistent(constructor);
 }
 
@@ -77,8 +76,8 @@ void TensorObject::forget(Napi::BasicEnv env) {
 }
 
 std::shared_ptr<TensorHandle> TensorObject::handle_of(const Napi::Value& value, const char* name) {
-  require(value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kTensorTag), Code::kInvalidArgument, "expected ",
-          name, " to be a tensor");
+  require(value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kTensorTag), Code::kInvalidArgument,
+          "expected ", name, " to be a tensor");
   return Unwrap(value.As<Napi::Object>())->handle_;
 }
 
@@ -141,8 +140,8 @@ Napi::Value TensorObject::write(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     const Tensor& tensor = variable()->tensor();
     require(info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().ByteLength() == tensor.bytes(),
-            Code::kInvalidArgument, "expected a typed array of ", tensor.bytes(), " bytes for ", name_of(tensor.dtype()),
-            " ", tensor.shape().str());
+            Code::kInvalidArgument, "expected a typed array of ", tensor.bytes(), " bytes for ",
+            name_of(tensor.dtype()), " ", tensor.shape().str());
     auto array = info[0].As<Napi::TypedArray>();
     const uint8_t* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
     auto copy = std::make_shared<const std::vector<uint8_t>>(bytes, bytes + array.ByteLength());

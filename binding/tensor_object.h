@@ -23,7 +23,8 @@ class TensorObject : public Napi::ObjectWrap<TensorObject> {
  public:
   static void define(Napi::Env env, Napi::Object exports);
   static Napi::Value create(Napi::Env env, std::shared_ptr<TensorHandle> handle);
-  /// The variable of a JavaScript tensor. Throws kInvalidArgument for anything else, kDisposed after dispose().
+  /// The variable of a JavaScript tensor. Throws kInvalidArgument for anything else, kDisposed after
+  /// dispose().
   static VariablePtr variable_of(const Napi::Value& value, const char* name);
   static VariablePtr optional_variable_of(const Napi::Value& value, const char* name);
   static std::shared_ptr<TensorHandle> handle_of(const Napi::Value& value, const char* name);

@@ -61,12 +61,22 @@ export class GLM {
    */
   static create(config: string | GlmConfigInput, options: CreateOptions = {}): Promise<GLM> {
     return attempt(() => {
-      checkOptions('GLM.create', options, ['device', 'dtype', 'threads', 'instructionSet', 'seed', 'tokenizer']);
+      checkOptions('GLM.create', options, [
+        'device',
+        'dtype',
+        'threads',
+        'instructionSet',
+        'seed',
+        'tokenizer',
+      ]);
       const resolved = resolveConfig(config);
       checkTokenizer(resolved, options.tokenizer);
       const seed = options.seed ?? 0;
       if (!Number.isSafeInteger(seed) || seed < 0) {
-        throw new GlmError('GLM_INVALID_ARGUMENT', `expected seed to be an integer from 0 on, found ${String(seed)}`);
+        throw new GlmError(
+          'GLM_INVALID_ARGUMENT',
+          `expected seed to be an integer from 0 on, found ${String(seed)}`,
+        );
       }
       const device = openDevice(options);
       const parameters = ModelParameters.initialize(device, resolved, seed);
@@ -76,7 +86,14 @@ export class GLM {
 
   /** Loads a model folder: `config.json`, `model.safetensors`, and tokenizer files if it has any. */
   static async load(directory: string, options: LoadOptions = {}): Promise<GLM> {
-    checkOptions('GLM.load', options, ['device', 'dtype', 'threads', 'instructionSet', 'signal', 'onProgress']);
+    checkOptions('GLM.load', options, [
+      'device',
+      'dtype',
+      'threads',
+      'instructionSet',
+      'signal',
+      'onProgress',
+    ]);
     const config = resolveConfig(await readConfig(path.join(directory, 'config.json')));
     const tokenizer = (await hasTokenizer(directory)) ? await Tokenizer.load(directory) : undefined;
     const device = openDevice(options);
@@ -141,7 +158,10 @@ export class GLM {
     this.#check();
     const tensor = this.network.parameters.find(name);
     if (tensor === undefined) {
-      throw new GlmError('GLM_INVALID_ARGUMENT', `expected the name of a parameter, found "${name}"; parameters() lists them`);
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        `expected the name of a parameter, found "${name}"; parameters() lists them`,
+      );
     }
     return (await tensor.read()) as Float32Array;
   }
@@ -175,11 +195,15 @@ export class GLM {
       try {
         const pending = accumulateGradients(this.network, batch, { gradientScale: 1 / Math.max(tokens, 1) });
         const reads = parameters.specs.map(async ({ name, shape }) => {
-          const gradient = tokens > 0 ? await parameters.get(name).readGradient() : new Float32Array(elements(shape));
+          const gradient =
+            tokens > 0 ? await parameters.get(name).readGradient() : new Float32Array(elements(shape));
           return [name, gradient as Float32Array] as const;
         });
         const values = await pending;
-        return { loss: tokens === 0 ? 0 : sum(values) / tokens, gradients: new Map(await Promise.all(reads)) };
+        return {
+          loss: tokens === 0 ? 0 : sum(values) / tokens,
+          gradients: new Map(await Promise.all(reads)),
+        };
       } finally {
         parameters.clearGradients();
       }
@@ -201,7 +225,10 @@ export class GLM {
 
   #check(): void {
     if (this.#disposed) {
-      throw new GlmError('GLM_DISPOSED', 'expected a live model, found one that was disposed; load or create it again');
+      throw new GlmError(
+        'GLM_DISPOSED',
+        'expected a live model, found one that was disposed; load or create it again',
+      );
     }
   }
 }
@@ -221,7 +248,10 @@ function attempt<T>(body: () => T): Promise<T> {
 function checkOptions(where: string, options: object, known: readonly string[]): void {
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new GlmError('GLM_INVALID_ARGUMENT', `expected the options ${known.join(', ')} for ${where}, found "${key}"`);
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        `expected the options ${known.join(', ')} for ${where}, found "${key}"`,
+      );
     }
   }
 }
@@ -235,7 +265,12 @@ function checkTokenizer(config: GlmConfig, tokenizer: Tokenizer | undefined): vo
   }
 }
 
-function openDevice({ device = 'auto', dtype = 'float32', threads, instructionSet }: DeviceOptions): NativeDevice {
+function openDevice({
+  device = 'auto',
+  dtype = 'float32',
+  threads,
+  instructionSet,
+}: DeviceOptions): NativeDevice {
   if (device !== 'auto' && device !== 'cpu') {
     const [code, reason] = /^cuda(:\d+)?$/.test(device)
       ? (['GLM_CUDA_UNAVAILABLE', 'this build has no CUDA backend'] as const)
@@ -243,7 +278,10 @@ function openDevice({ device = 'auto', dtype = 'float32', threads, instructionSe
     throw new GlmError(code, `expected the device auto or cpu, found "${device}": ${reason}`);
   }
   if (dtype !== 'float32' && dtype !== 'bfloat16') {
-    throw new GlmError('GLM_INVALID_ARGUMENT', `expected dtype float32 or bfloat16, found "${String(dtype)}"`);
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      `expected dtype float32 or bfloat16, found "${String(dtype)}"`,
+    );
   }
   return new native.NativeDevice({ threads, instructionSet });
 }
@@ -258,7 +296,13 @@ function makeNetwork(
   const headWidth = config.hidden_size / config.num_attention_heads;
   const positions = positionRows(config);
   const table = rotaryTable(positions, headWidth);
-  return { device, config, parameters, dtype, rotary: device.tensor([positions, headWidth / 4, 2], 'float32', table, false) };
+  return {
+    device,
+    config,
+    parameters,
+    dtype,
+    rotary: device.tensor([positions, headWidth / 4, 2], 'float32', table, false),
+  };
 }
 
 async function readConfig(file: string): Promise<GlmConfigInput> {
@@ -268,7 +312,11 @@ async function readConfig(file: string): Promise<GlmConfigInput> {
   try {
     return JSON.parse(text) as GlmConfigInput;
   } catch (cause) {
-    throw new GlmError('GLM_CORRUPT_FILE', `${file}: expected JSON, found something else; get the file again`, { cause });
+    throw new GlmError(
+      'GLM_CORRUPT_FILE',
+      `${file}: expected JSON, found something else; get the file again`,
+      { cause },
+    );
   }
 }
 

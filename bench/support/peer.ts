@@ -15,9 +15,9 @@ export class Peer {
   /** Sends a request (none: waits for the greeting), and gives the answer. */
   async ask<T>(request?: string): Promise<T> {
     if (request !== undefined) this.child.stdin!.write(`${request}\n`);
-    const { done, value } = await this.lines.next();
-    if (done === true) throw new Error('the peer has ended; its messages are above');
-    return JSON.parse(value) as T;
+    const line = await this.lines.next();
+    if (line.done === true) throw new Error('the peer has ended; its messages are above');
+    return JSON.parse(line.value) as T;
   }
 
   async close(): Promise<void> {

@@ -5,14 +5,16 @@ namespace glm {
 Node::~Node() { output_->producer_ = nullptr; }
 
 void Tape::begin() {
-  require(!recording_, Code::kInvalidArgument, "expected one recording at a time, found a tape that is recording; ",
+  require(!recording_, Code::kInvalidArgument,
+          "expected one recording at a time, found a tape that is recording; ",
           "finish the computation that began it first");
   recording_ = true;
 }
 
 VariablePtr Tape::apply(std::unique_ptr<Node> node, std::initializer_list<const VariablePtr*> inputs) {
   bool wanted = false;
-  for (const VariablePtr* input : inputs) wanted = wanted || (*input != nullptr && (*input)->requires_gradient());
+  for (const VariablePtr* input : inputs)
+    wanted = wanted || (*input != nullptr && (*input)->requires_gradient());
   node->recorded_ = recording_ && wanted;
   VariablePtr output = node->output_;
   node->forward();

@@ -9,7 +9,8 @@
 
 namespace glm {
 
-/// One op in a computation. It holds its inputs and what its backward needs, and can compute its output again.
+/// One op in a computation. It holds its inputs and what its backward needs, and can compute its output
+/// again.
 class Node {
  public:
   explicit Node(VariablePtr output) : output_(std::move(output)) {}
@@ -38,7 +39,8 @@ class Node {
   bool recorded_ = false;
 };
 
-/// The ops of a computation in order, and their backward. It owns every intermediate value that the backward needs.
+/// The ops of a computation in order, and their backward. It owns every intermediate value that the backward
+/// needs.
 class Tape {
  public:
   void begin();

@@ -6,7 +6,8 @@ namespace glm {
 
 const Tensor& Variable::tensor() {
   if (!tensor_) {
-    require(producer_ != nullptr, Code::kDisposed, "expected a tensor with a value, found one that was disposed");
+    require(producer_ != nullptr, Code::kDisposed,
+            "expected a tensor with a value, found one that was disposed");
     producer_->forward();
   }
   return tensor_;

@@ -12,9 +12,9 @@ using VariablePtr = std::shared_ptr<Variable>;
 
 /// A value in a computation: a tensor, where it came from, and the gradient that flows back to it.
 ///
-/// The tensor of a recorded value can be released and is rebuilt, bit for bit, by running its producer again when the
-/// backward asks for it. Cheap values (layer norm) are released as soon as the forward is done with them; all values of
-/// a checkpointed region are. That is the whole of activation checkpointing.
+/// The tensor of a recorded value can be released and is rebuilt, bit for bit, by running its producer again
+/// when the backward asks for it. Cheap values (layer norm) are released as soon as the forward is done with
+/// them; all values of a checkpointed region are. That is the whole of activation checkpointing.
 class Variable {
  public:
   /// A value that an op has yet to compute; memory comes with `allocate`.

@@ -29,8 +29,8 @@ class Backend {
   virtual int threads() const = 0;                  // compute threads on the host
 };
 
-/// The CPU backend. `threads` 0: GLM_THREADS, else all processors. `instruction_set` empty: GLM_INSTRUCTION_SET, else
-/// the best this processor has. Throws kInvalidArgument for one that it lacks.
+/// The CPU backend. `threads` 0: GLM_THREADS, else all processors. `instruction_set` empty:
+/// GLM_INSTRUCTION_SET, else the best this processor has. Throws kInvalidArgument for one that it lacks.
 std::unique_ptr<Backend> make_cpu_backend(Stream& stream, int threads, const std::string& instruction_set);
 
 }  // namespace glm

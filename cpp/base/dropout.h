@@ -1,7 +1,8 @@
 #pragma once
 
-// Dropout as a function, not as a stored mask: element i of a draw site is kept iff its Philox word is below a
-// threshold. Forward, backward and recomputation ask the same question and get the same bits on every device.
+// Dropout as a function, not as a stored mask: element i of a draw site is kept iff its Philox word is below
+// a threshold. Forward, backward and recomputation ask the same question and get the same bits on every
+// device.
 
 #include <cstdint>
 
@@ -26,8 +27,8 @@ inline Dropout make_dropout(double probability, uint64_t seed, uint64_t site) {
           static_cast<float>(1.0 / (1.0 - probability))};
 }
 
-// Which word of which counter decides an element is laid out for vectors: sixteen neighbours ask sixteen consecutive
-// counters for the same word, and one evaluation serves four such groups.
+// Which word of which counter decides an element is laid out for vectors: sixteen neighbours ask sixteen
+// consecutive counters for the same word, and one evaluation serves four such groups.
 
 struct DropoutDraw {
   uint64_t counter;
@@ -39,18 +40,19 @@ GLM_HOST_DEVICE constexpr DropoutDraw dropout_draw(uint64_t index) {
   return {index >> 6 << 4 | (index & 15), static_cast<int>(index >> 4 & 3)};
 }
 
-/// Attention's probability at (`row`, `column`) of an example that starts at token `offset` of `tokens`: rows r, r + 8,
-/// r + 16 and r + 24 of a block of 32 share a counter, which suits vectors over columns and the fragments of a matrix
-/// unit alike. Columns are below 2^20.
-GLM_HOST_DEVICE constexpr DropoutDraw attention_dropout_draw(int64_t head, int64_t tokens, int64_t offset, int64_t row,
-                                                             int64_t column) {
+/// Attention's probability at (`row`, `column`) of an example that starts at token `offset` of `tokens`: rows
+/// r, r + 8, r + 16 and r + 24 of a block of 32 share a counter, which suits vectors over columns and the
+/// fragments of a matrix unit alike. Columns are below 2^20.
+GLM_HOST_DEVICE constexpr DropoutDraw attention_dropout_draw(int64_t head, int64_t tokens, int64_t offset,
+                                                             int64_t row, int64_t column) {
   int64_t group = head * tokens + offset + ((row >> 5 << 3) | (row & 7));
   return {static_cast<uint64_t>(group << 20 | column), static_cast<int>(row >> 3 & 3)};
 }
 
 /// The factor of one element: 0 or 1 / (1 - p).
 GLM_HOST_DEVICE inline float dropout_factor(const Dropout& dropout, DropoutDraw draw) {
-  return philox(dropout.seed, draw.counter, dropout.site).word[draw.word] < dropout.threshold ? 0.0f : dropout.scale;
+  return philox(dropout.seed, draw.counter, dropout.site).word[draw.word] < dropout.threshold ? 0.0f
+                                                                                              : dropout.scale;
 }
 
 }  // namespace glm

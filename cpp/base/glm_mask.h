@@ -7,8 +7,8 @@
 //
 //     j < context  ||  j <= i
 //
-// Attention works on tiles of rows [row_begin, row_end) and columns [column_begin, column_end). A tile is empty
-// (skipped), full (no mask arithmetic) or on the border (masked element by element).
+// Attention works on tiles of rows [row_begin, row_end) and columns [column_begin, column_end). A tile is
+// empty (skipped), full (no mask arithmetic) or on the border (masked element by element).
 
 #include <cstdint>
 

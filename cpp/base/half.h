@@ -31,7 +31,8 @@ GLM_HOST_DEVICE inline float to_float(bfloat16 x) {
 GLM_HOST_DEVICE inline bfloat16 to_bfloat16(float x) {
   detail::FloatBits f;
   f.value = x;
-  if ((f.bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>((f.bits >> 16) | 0x40u)};  // stay NaN
+  if ((f.bits & 0x7fffffffu) > 0x7f800000u)
+    return {static_cast<uint16_t>((f.bits >> 16) | 0x40u)};  // stay NaN
   return {static_cast<uint16_t>((f.bits + 0x7fffu + ((f.bits >> 16) & 1u)) >> 16)};
 }
 

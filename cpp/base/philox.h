@@ -1,7 +1,8 @@
 #pragma once
 
-// Philox4x32-10, the counter-based generator of Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011).
-// A draw is a pure function of (key, counter): no state, so any thread, device or resumed run gets the same bits.
+// Philox4x32-10, the counter-based generator of Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3"
+// (SC 2011). A draw is a pure function of (key, counter): no state, so any thread, device or resumed run gets
+// the same bits.
 
 #include <cstdint>
 

@@ -6,21 +6,22 @@ namespace glm {
 namespace {
 
 void check_moment(const Tensor& moment, const Variable& parameter, const char* name) {
-  require(moment && moment.dtype() == DType::kFloat32 && moment.shape() == parameter.shape(), Code::kInvalidArgument,
-          "adamw: expected the ", name, " moment to be float32 ", parameter.shape().str(), ", found ",
-          moment ? moment.shape().str() : "none");
+  require(moment && moment.dtype() == DType::kFloat32 && moment.shape() == parameter.shape(),
+          Code::kInvalidArgument, "adamw: expected the ", name, " moment to be float32 ",
+          parameter.shape().str(), ", found ", moment ? moment.shape().str() : "none");
 }
 
 }  // namespace
 
 void adamw(Context& context, const std::vector<AdamWParameter>& parameters, const AdamWOptions& options) {
-  require(options.step >= 1, Code::kInvalidArgument, "adamw: expected a step from 1 on, found ", options.step);
+  require(options.step >= 1, Code::kInvalidArgument, "adamw: expected a step from 1 on, found ",
+          options.step);
   auto tensors = std::make_shared<std::vector<AdamWTensor>>();
   for (const AdamWParameter& p : parameters) {
     Variable& parameter = *p.parameter;
     require(parameter.dtype() == DType::kFloat32 && parameter.gradient(), Code::kInvalidArgument,
-            "adamw: expected float32 parameters with a gradient, found a ", name_of(parameter.dtype()), " tensor ",
-            parameter.shape().str(), parameter.gradient() ? "" : " without one");
+            "adamw: expected float32 parameters with a gradient, found a ", name_of(parameter.dtype()),
+            " tensor ", parameter.shape().str(), parameter.gradient() ? "" : " without one");
     check_moment(p.first_moment, parameter, "first");
     check_moment(p.second_moment, parameter, "second");
     tensors->push_back({

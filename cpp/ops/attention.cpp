@@ -76,13 +76,15 @@ class Attention final : public Node {
 
 void check_rotary(const VariablePtr& rotary, const PackedBatch& batch, int64_t head_width) {
   require(head_width % 4 == 0, Code::kInvalidArgument,
-          "attention: expected a head width that is a multiple of 4 for rotary positions, found ", head_width);
+          "attention: expected a head width that is a multiple of 4 for rotary positions, found ",
+          head_width);
   int64_t rows = rotary->shape()[0];
   check(rotary, "attention", "the rotary table", Shape{rows, head_width / 4, 2}, DType::kFloat32);
   for (const std::vector<int32_t>* positions : {&batch.host->positions, &batch.host->block_positions}) {
     for (int32_t position : *positions) {
-      require(position >= 0 && position < rows, Code::kContextLength, "attention: expected positions in [0, ", rows,
-              "), found ", position, "; shorten the text, or use a model with a larger max_sequence_length");
+      require(position >= 0 && position < rows, Code::kContextLength, "attention: expected positions in [0, ",
+              rows, "), found ", position,
+              "; shorten the text, or use a model with a larger max_sequence_length");
     }
   }
 }
@@ -94,12 +96,12 @@ VariablePtr attention(Context& context, const PackedBatchPtr& batch, const Varia
   check_activations(qkv, "attention", "qkv");
   int64_t width = qkv->shape()[1] / 3;
   require(options.heads > 0 && qkv->shape()[1] % (3 * int64_t{options.heads}) == 0 && width > 0,
-          Code::kInvalidArgument, "attention: expected qkv [tokens, 3 · heads · head width] for ", options.heads,
-          " heads, found ", qkv->shape().str());
-  require(qkv->shape()[0] == batch->tokens(), Code::kInvalidArgument, "attention: expected qkv with ", batch->tokens(),
-          " rows, one per token of the batch, found ", qkv->shape().str());
-  require(batch->longest < 1 << 20, Code::kContextLength, "attention: expected examples below 2^20 tokens, found ",
-          batch->longest);
+          Code::kInvalidArgument, "attention: expected qkv [tokens, 3 · heads · head width] for ",
+          options.heads, " heads, found ", qkv->shape().str());
+  require(qkv->shape()[0] == batch->tokens(), Code::kInvalidArgument, "attention: expected qkv with ",
+          batch->tokens(), " rows, one per token of the batch, found ", qkv->shape().str());
+  require(batch->longest < 1 << 20, Code::kContextLength,
+          "attention: expected examples below 2^20 tokens, found ", batch->longest);
   if (options.rotary) check_rotary(options.rotary, *batch, width / options.heads);
   auto out = std::make_shared<Variable>(context.device, Shape{batch->tokens(), width}, qkv->dtype());
   return context.tape.apply(std::make_unique<Attention>(out, batch, qkv, options), {&qkv});

@@ -6,14 +6,15 @@ namespace glm {
 namespace {
 
 void check_length(const std::vector<int32_t>& array, const char* name, size_t length, const char* meaning) {
-  require(array.size() == length, Code::kInvalidArgument, "expected ", name, " to have ", length, " elements (", meaning,
-          "), found ", array.size());
+  require(array.size() == length, Code::kInvalidArgument, "expected ", name, " to have ", length,
+          " elements (", meaning, "), found ", array.size());
 }
 
-void check_range(const std::vector<int32_t>& array, const char* name, int64_t limit, Code code, const char* advice) {
+void check_range(const std::vector<int32_t>& array, const char* name, int64_t limit, Code code,
+                 const char* advice) {
   for (size_t i = 0; i < array.size(); i++) {
-    require(array[i] >= 0 && array[i] < limit, code, "expected ", name, "[", i, "] to be in [0, ", limit, "), found ",
-            array[i], "; ", advice);
+    require(array[i] >= 0 && array[i] < limit, code, "expected ", name, "[", i, "] to be in [0, ", limit,
+            "), found ", array[i], "; ", advice);
   }
 }
 
@@ -30,8 +31,8 @@ void check_examples(const HostBatch& host) {
     int64_t length = int64_t{host.offsets[b + 1]} - host.offsets[b];
     require(length > 0, Code::kInvalidArgument, "expected every example to have a token, found example ", b,
             " from offset ", host.offsets[b], " to ", host.offsets[b + 1]);
-    require(host.contexts[b] >= 0 && host.contexts[b] <= length, Code::kInvalidArgument, "expected contextLengths[", b,
-            "] to be in [0, ", length, "], found ", host.contexts[b]);
+    require(host.contexts[b] >= 0 && host.contexts[b] <= length, Code::kInvalidArgument,
+            "expected contextLengths[", b, "] to be in [0, ", length, "], found ", host.contexts[b]);
   }
 }
 
@@ -55,7 +56,8 @@ PackedLayout PackedBatch::layout() const {
           .host_contexts = host->contexts.data()};
 }
 
-PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch host, const BatchLimits& limits) {
+PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch host,
+                              const BatchLimits& limits) {
   constexpr const char* kTooFar =
       "the model has no more positions: shorten the text, or use a model with a larger max_sequence_length";
   size_t tokens = host.ids.size();
@@ -68,7 +70,8 @@ PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch h
     check_range(host.positions, "positions", limits.positions, Code::kContextLength, kTooFar);
   }
   if (limits.block_positions > 0) {
-    check_range(host.block_positions, "blockPositions", limits.block_positions, Code::kContextLength, kTooFar);
+    check_range(host.block_positions, "blockPositions", limits.block_positions, Code::kContextLength,
+                kTooFar);
   }
   check_range(host.rows, "rows", static_cast<int64_t>(tokens), Code::kInvalidArgument,
               "a row is the index of a token in the batch");

@@ -35,8 +35,9 @@ struct PackedBatch {
   PackedLayout layout() const;
 };
 
-/// Checks everything a kernel will trust, and uploads. Throws kInvalidArgument, or kContextLength for a position or
-/// block position that the model does not have.
-PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch host, const BatchLimits& limits);
+/// Checks everything a kernel will trust, and uploads. Throws kInvalidArgument, or kContextLength for a
+/// position or block position that the model does not have.
+PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch host,
+                              const BatchLimits& limits);
 
 }  // namespace glm

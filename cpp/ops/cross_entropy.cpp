@@ -54,9 +54,9 @@ VariablePtr cross_entropy(Context& context, const PackedBatchPtr& batch, const V
                           const VariablePtr& words, const CrossEntropyOptions& options) {
   check_activations(hidden, "crossEntropy", "hidden");
   check_activations(words, "crossEntropy", "words");
-  require(hidden->shape()[0] == batch->row_count() && hidden->shape()[1] == words->shape()[1], Code::kInvalidArgument,
-          "crossEntropy: expected hidden [", batch->row_count(), ", ", words->shape()[1], "], found ",
-          hidden->shape().str());
+  require(hidden->shape()[0] == batch->row_count() && hidden->shape()[1] == words->shape()[1],
+          Code::kInvalidArgument, "crossEntropy: expected hidden [", batch->row_count(), ", ",
+          words->shape()[1], "], found ", hidden->shape().str());
   require(batch->host->targets.size() == batch->host->rows.size(), Code::kInvalidArgument,
           "crossEntropy: expected a batch with targets, found one without; give targets and lossMask");
   require(options.smoothing >= 0 && options.smoothing < 1, Code::kInvalidArgument,

@@ -67,9 +67,10 @@ VariablePtr embedding(Context& context, const PackedBatchPtr& batch, const Varia
   for (const VariablePtr& table : {position_table, block_table}) {
     if (table) check(table, "embedding", "a position table", Shape{table->shape()[0], width}, words->dtype());
   }
-  require(!position_table || !block_table || position_table->shape() == block_table->shape(), Code::kInvalidArgument,
-          "embedding: expected both position tables to have one shape, found ",
-          position_table ? position_table->shape().str() : "", " and ", block_table ? block_table->shape().str() : "");
+  require(!position_table || !block_table || position_table->shape() == block_table->shape(),
+          Code::kInvalidArgument, "embedding: expected both position tables to have one shape, found ",
+          position_table ? position_table->shape().str() : "", " and ",
+          block_table ? block_table->shape().str() : "");
   auto out = std::make_shared<Variable>(context.device, Shape{batch->tokens(), width}, dtype);
   return context.tape.apply(std::make_unique<Embedding>(out, batch, words, position_table, block_table,
                                                         checked_dropout(dropout, "embedding")),

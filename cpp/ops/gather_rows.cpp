@@ -43,8 +43,8 @@ class GatherRowsNode final : public Node {
 
 VariablePtr gather_rows(Context& context, const PackedBatchPtr& batch, const VariablePtr& x) {
   check_activations(x, "gatherRows", "x");
-  require(x->shape()[0] == batch->tokens(), Code::kInvalidArgument, "gatherRows: expected x with ", batch->tokens(),
-          " rows, one per token of the batch, found ", x->shape().str());
+  require(x->shape()[0] == batch->tokens(), Code::kInvalidArgument, "gatherRows: expected x with ",
+          batch->tokens(), " rows, one per token of the batch, found ", x->shape().str());
   auto out = std::make_shared<Variable>(context.device, Shape{batch->row_count(), x->shape()[1]}, x->dtype());
   return context.tape.apply(std::make_unique<GatherRowsNode>(out, batch, x), {&x});
 }

@@ -59,8 +59,8 @@ class LayerNorm final : public Node {
 
 }  // namespace
 
-VariablePtr layer_norm(Context& context, const VariablePtr& x, const VariablePtr& weight, const VariablePtr& bias,
-                       double epsilon) {
+VariablePtr layer_norm(Context& context, const VariablePtr& x, const VariablePtr& weight,
+                       const VariablePtr& bias, double epsilon) {
   check_activations(x, "layerNorm", "x");
   check(weight, "layerNorm", "weight", Shape{x->shape().last()}, DType::kFloat32);
   check(bias, "layerNorm", "bias", Shape{x->shape().last()}, DType::kFloat32);

@@ -67,8 +67,8 @@ VariablePtr linear(Context& context, const VariablePtr& x, const VariablePtr& we
                    const LinearOptions& options) {
   check_activations(x, "linear", "x");
   check_activations(weight, "linear", "weight");
-  require(weight->shape()[1] == x->shape()[1], Code::kInvalidArgument, "linear: expected weight [out, ", x->shape()[1],
-          "] for x ", x->shape().str(), ", found ", weight->shape().str());
+  require(weight->shape()[1] == x->shape()[1], Code::kInvalidArgument, "linear: expected weight [out, ",
+          x->shape()[1], "] for x ", x->shape().str(), ", found ", weight->shape().str());
   Shape shape{x->shape()[0], weight->shape()[0]};
   if (bias) check(bias, "linear", "bias", Shape{shape[1]}, DType::kFloat32);
   if (options.residual) check(options.residual, "linear", "residual", shape, x->dtype());

@@ -1,7 +1,7 @@
 #pragma once
 
-// The ops, one file each. An op checks its arguments at the call, enqueues its kernel and returns; with a recording
-// tape it leaves a node that knows the way back.
+// The ops, one file each. An op checks its arguments at the call, enqueues its kernel and returns; with a
+// recording tape it leaves a node that knows the way back.
 
 #include <vector>
 
@@ -24,8 +24,8 @@ VariablePtr embedding(Context& context, const PackedBatchPtr& batch, const Varia
                       const DropoutOptions& dropout);
 
 /// Over the last dimension of x [N, h]. Cheap: recomputed in the backward rather than kept.
-VariablePtr layer_norm(Context& context, const VariablePtr& x, const VariablePtr& weight, const VariablePtr& bias,
-                       double epsilon);
+VariablePtr layer_norm(Context& context, const VariablePtr& x, const VariablePtr& weight,
+                       const VariablePtr& bias, double epsilon);
 
 struct LinearOptions {
   Activation activation = Activation::kNone;  // applied to x
@@ -55,8 +55,8 @@ struct CrossEntropyOptions {
   double gradient_scale = 1;
 };
 
-/// The loss of each row of `hidden` [rows, h] against the batch's targets, with logits over `words` [V, h] → [rows].
-/// When recorded, the gradient of gradient_scale · Σ losses is taken in the same pass.
+/// The loss of each row of `hidden` [rows, h] against the batch's targets, with logits over `words` [V, h] →
+/// [rows]. When recorded, the gradient of gradient_scale · Σ losses is taken in the same pass.
 VariablePtr cross_entropy(Context& context, const PackedBatchPtr& batch, const VariablePtr& hidden,
                           const VariablePtr& words, const CrossEntropyOptions& options);
 

@@ -61,7 +61,8 @@ Allocator::Blocks::iterator Allocator::add_segment(size_t request) {
     address = source_.allocate(bytes);
   }
   require(address != nullptr, Code::kOutOfMemory, "expected ", bytes, " free bytes for a tensor of ", request,
-          " bytes, with ", statistics_.in_use, " bytes of tensors in use; make the batch smaller, accumulate ",
+          " bytes, with ", statistics_.in_use,
+          " bytes of tensors in use; make the batch smaller, accumulate ",
           "gradients over more batches, or recompute activations");
   char* segment = static_cast<char*>(address);
   segments_.emplace(segment, bytes);
@@ -83,7 +84,8 @@ void Allocator::take(Blocks::iterator block, size_t bytes) {
 
 void Allocator::make_free(Blocks::iterator block) {
   auto join = [this](Blocks::iterator first, Blocks::iterator second) {
-    if (!first->second.free || !second->second.free || first->second.segment != second->second.segment) return first;
+    if (!first->second.free || !second->second.free || first->second.segment != second->second.segment)
+      return first;
     free_.erase({first->second.bytes, first->first});
     free_.erase({second->second.bytes, second->first});
     first->second.bytes += second->second.bytes;

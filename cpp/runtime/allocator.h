@@ -20,12 +20,12 @@ class MemorySource {
   virtual void wait_until_idle() = 0;
 };
 
-/// Memory for tensors, kept and reused. Blocks are cut from large segments, best fit first, and joined again with
-/// their free neighbours.
+/// Memory for tensors, kept and reused. Blocks are cut from large segments, best fit first, and joined again
+/// with their free neighbours.
 ///
-/// Allocation follows the order in which work is enqueued: a block released now may be handed out at once, although
-/// work that uses it has not run yet, because whatever uses it next is enqueued behind. So one stream, one
-/// allocator, one thread that enqueues.
+/// Allocation follows the order in which work is enqueued: a block released now may be handed out at once,
+/// although work that uses it has not run yet, because whatever uses it next is enqueued behind. So one
+/// stream, one allocator, one thread that enqueues.
 class Allocator {
  public:
   struct Statistics {
@@ -62,8 +62,8 @@ class Allocator {
   void take(Blocks::iterator block, size_t bytes);
 
   MemorySource& source_;
-  Blocks blocks_;                               // by address; neighbours of one segment are neighbours here
-  std::set<std::pair<size_t, char*>> free_;     // by size, then address: the same requests give the same blocks
+  Blocks blocks_;                            // by address; neighbours of one segment are neighbours here
+  std::set<std::pair<size_t, char*>> free_;  // by size, then address: the same requests give the same blocks
   std::map<char*, size_t> segments_;
   Statistics statistics_;
 };

@@ -20,7 +20,8 @@ class HostMemory final : public MemorySource {
   void* allocate(size_t bytes) override {
     void* address = ::operator new(bytes, kPage, std::nothrow);
 #if defined(__linux__)
-    // Fewer, larger pages: a matrix product walks many rows at once. Only advice, so a refusal changes nothing.
+    // Fewer, larger pages: a matrix product walks many rows at once. Only advice, so a refusal changes
+    // nothing.
     if (address != nullptr) madvise(address, bytes, MADV_HUGEPAGE);
 #endif
     return address;

@@ -71,7 +71,8 @@ void Stream::execute(Entry& entry) {
   } catch (const Error& error) {
     error_ = std::make_unique<Error>(error);
   } catch (const std::bad_alloc&) {
-    error_ = std::make_unique<Error>(Code::kOutOfMemory, "expected free memory for a kernel's workspace, found none");
+    error_ = std::make_unique<Error>(Code::kOutOfMemory,
+                                     "expected free memory for a kernel's workspace, found none");
   } catch (const std::exception& error) {
     error_ = std::make_unique<Error>(Code::kNumeric, error.what());
   }

@@ -11,8 +11,8 @@
 
 namespace glm {
 
-/// Work in order, on a thread of its own: the JavaScript thread enqueues and goes on. There is one stream per Node
-/// environment; what is enqueued first has finished before the next begins.
+/// Work in order, on a thread of its own: the JavaScript thread enqueues and goes on. There is one stream per
+/// Node environment; what is enqueued first has finished before the next begins.
 class Stream {
  public:
   using Job = std::function<void()>;
@@ -23,12 +23,12 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Runs `job` after everything enqueued before. When a job throws, the jobs behind it are passed over until the
-  /// next checkpoint, which gets the error.
+  /// Runs `job` after everything enqueued before. When a job throws, the jobs behind it are passed over until
+  /// the next checkpoint, which gets the error.
   void enqueue(Job job);
 
-  /// Runs `done(error)` after everything enqueued before; `error` is what a job since the last checkpoint threw,
-  /// else null. `done` must not throw.
+  /// Runs `done(error)` after everything enqueued before; `error` is what a job since the last checkpoint
+  /// threw, else null. `done` must not throw.
   void checkpoint(std::function<void(const Error* error)> done);
 
   /// Blocks the calling thread until the queue is empty. For teardown and for giving memory back.

@@ -21,9 +21,9 @@ void pause() {
 
 }  // namespace
 
-// The ticket word: generation (32 bits) | next part (16 bits) | number of parts (16 bits). A thread takes a part by
-// adding one to the middle field with a compare-and-swap, so a late thread can never take a part of a newer region
-// with an older task.
+// The ticket word: generation (32 bits) | next part (16 bits) | number of parts (16 bits). A thread takes a
+// part by adding one to the middle field with a compare-and-swap, so a late thread can never take a part of a
+// newer region with an older task.
 struct ThreadPool::Ticket {
   static uint64_t open(uint32_t generation, int parts) {
     return static_cast<uint64_t>(generation) << 32 | static_cast<uint64_t>(parts);
@@ -75,7 +75,8 @@ void ThreadPool::run(int threads, int parts, Task task, const void* context) {
 void ThreadPool::take_parts(uint32_t generation) {
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (Ticket::generation(ticket) == generation && Ticket::next(ticket) < Ticket::parts(ticket)) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket + Ticket::kOnePart, std::memory_order_acq_rel)) continue;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + Ticket::kOnePart, std::memory_order_acq_rel))
+      continue;
     task_.load(std::memory_order_relaxed)(context_.load(std::memory_order_relaxed), Ticket::next(ticket));
     done_.fetch_add(1, std::memory_order_acq_rel);
     ticket = ticket_.load(std::memory_order_acquire);

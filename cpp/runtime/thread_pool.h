@@ -7,22 +7,25 @@
 
 namespace glm {
 
-/// Fork-join threads shared by the whole process. The calling thread works too, and never waits for a helper that
-/// took no part, so a helper without a processor costs nothing. Helpers spin for some microseconds between regions,
-/// then sleep. The pool lives until the process ends: no destructor runs while a thread may still be in it.
+/// Fork-join threads shared by the whole process. The calling thread works too, and never waits for a helper
+/// that took no part, so a helper without a processor costs nothing. Helpers spin for some microseconds
+/// between regions, then sleep. The pool lives until the process ends: no destructor runs while a thread may
+/// still be in it.
 class ThreadPool {
  public:
   using Task = void (*)(const void* context, int part);
 
   static ThreadPool& shared();
 
-  /// Calls task(context, part) once for each part in [0, parts), on at most `threads` threads, and returns when all
-  /// are done. Which thread takes which part is not defined; parts are handed out in order. `task` must not throw.
+  /// Calls task(context, part) once for each part in [0, parts), on at most `threads` threads, and returns
+  /// when all are done. Which thread takes which part is not defined; parts are handed out in order. `task`
+  /// must not throw.
   void run(int threads, int parts, Task task, const void* context);
 
   template <class Function>
   void run(int threads, int parts, const Function& function) {
-    run(threads, parts, [](const void* f, int part) { (*static_cast<const Function*>(f))(part); }, &function);
+    run(
+        threads, parts, [](const void* f, int part) { (*static_cast<const Function*>(f))(part); }, &function);
   }
 
  private:
@@ -62,7 +65,8 @@ class Parallel {
     }
   }
 
-  /// function(begin, end) over [0, count) in pieces of `grain`; the pieces do not depend on the number of threads.
+  /// function(begin, end) over [0, count) in pieces of `grain`; the pieces do not depend on the number of
+  /// threads.
   template <class Function>
   void ranges(int64_t count, int64_t grain, const Function& function) const {
     parts((count + grain - 1) / grain, [&](int64_t part) {

@@ -25,8 +25,8 @@ class Device {
   Stream& stream() { return *stream_; }
   Allocator& allocator() { return allocator_; }
 
-  /// Enqueues a kernel, with scratch memory if it wants any. `keep` lives until the kernel has run: host arrays that
-  /// the parameters point to.
+  /// Enqueues a kernel, with scratch memory if it wants any. `keep` lives until the kernel has run: host
+  /// arrays that the parameters point to.
   template <class Params>
   void launch(Params params, std::shared_ptr<const void> keep = nullptr) {
     void* scratch = nullptr;
@@ -35,7 +35,8 @@ class Device {
         params.workspace = scratch = allocator_.allocate(bytes);
       }
     }
-    stream_->enqueue([&kernels = backend_->kernels(), params, keep = std::move(keep)] { kernels.run(params); });
+    stream_->enqueue(
+        [&kernels = backend_->kernels(), params, keep = std::move(keep)] { kernels.run(params); });
     if (scratch != nullptr) allocator_.release(scratch);  // whoever gets it next is enqueued behind
   }
 

@@ -62,13 +62,14 @@ class Tensor {
 /// Enqueues a copy of host bytes into the tensor; `host` is kept until it has run.
 void upload(const Tensor& tensor, std::shared_ptr<const void> host, const void* bytes);
 
-/// Enqueues a copy of the tensor's bytes to `host`, which must live until `done` has been called with the first error
-/// since the last checkpoint, or null. `done` runs on the stream's thread.
+/// Enqueues a copy of the tensor's bytes to `host`, which must live until `done` has been called with the
+/// first error since the last checkpoint, or null. `done` runs on the stream's thread.
 void download(const Tensor& tensor, void* host, std::function<void(const Error*)> done);
 
 /// A one-dimensional tensor with the contents of a host array.
 template <class T>
-Tensor to_device(const std::shared_ptr<Device>& device, DType dtype, std::shared_ptr<const std::vector<T>> host) {
+Tensor to_device(const std::shared_ptr<Device>& device, DType dtype,
+                 std::shared_ptr<const std::vector<T>> host) {
   Tensor tensor(device, Shape{static_cast<int64_t>(host->size())}, dtype);
   const void* bytes = host->data();
   upload(tensor, std::move(host), bytes);

@@ -7,7 +7,14 @@ import type { GlmConfigInput } from '../../ts/model/config.js';
 import { findGolden, goldenJson, GoldenTensors } from '../support/golden.js';
 import { goldenModel } from '../support/golden-model.js';
 
-type GoldenConfig = GlmConfigInput & { batch: number; padded_length: number };
+/** The sizes of the golden batch stand beside those of the model. */
+function goldenConfig(name: string): GlmConfigInput {
+  const { batch, padded_length, ...config } = goldenJson<
+    GlmConfigInput & { batch: number; padded_length: number }
+  >(`${name}.json`);
+  assert.ok(batch > 0 && padded_length > 0);
+  return config;
+}
 
 const golden = suite('model: the original numbers');
 
@@ -26,11 +33,12 @@ function largestDifference(found: Float32Array, expected: Float32Array): number 
 }
 
 for (const name of ['model_tiny', 'model_small']) {
-  const test = findGolden(`${name}.safetensors`) === undefined && process.env.CI !== 'true' ? golden.skip : golden;
+  const test =
+    findGolden(`${name}.safetensors`) === undefined && process.env.CI !== 'true' ? golden.skip : golden;
 
   test(`${name}: logits, loss and every gradient`, async () => {
     const tensors = await GoldenTensors.open(`${name}.safetensors`);
-    const { batch: _batch, padded_length: _width, ...config } = goldenJson<GoldenConfig>(`${name}.json`);
+    const config = goldenConfig(name);
     const lengths = tensors.integers('in.lengths');
     const batch = tensors.batch('in.', lengths);
     using model = await goldenModel(tensors, 'weights.', config);
@@ -55,7 +63,10 @@ for (const name of ['model_tiny', 'model_small']) {
     for (const [parameter, gradient] of gradients) {
       const reference = tensors.floats(`grads.${parameter}`);
       const difference = largestDifference(gradient, reference);
-      assert.ok(difference <= 2e-5 * largest(reference), `${parameter}: ${difference} of ${largest(reference)}`);
+      assert.ok(
+        difference <= 2e-5 * largest(reference),
+        `${parameter}: ${difference} of ${largest(reference)}`,
+      );
     }
   });
 }

@@ -47,7 +47,10 @@ loop('is as free during training steps as beside spinning threads', async () => 
   };
   const beside = await lateness(spinningThreads(2, 1500), 0.95);
   const during = await lateness(train(), 0.95);
-  assert.ok(during <= 2 * beside + 5, `late by ${during.toFixed(2)} ms while training, ${beside.toFixed(2)} ms beside spinning threads`);
+  assert.ok(
+    during <= 2 * beside + 5,
+    `late by ${during.toFixed(2)} ms while training, ${beside.toFixed(2)} ms beside spinning threads`,
+  );
 });
 
 loop.run();

@@ -11,7 +11,9 @@ const teardown = suite('runtime: a clean end with work in flight');
 const program = path.join(import.meta.dirname, 'programs/end.ts');
 
 async function end(way: string): Promise<{ status: number | null; signal: string | null; output: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, way], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', program, way], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));

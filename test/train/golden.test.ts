@@ -9,7 +9,13 @@ import { goldenJson, GoldenTensors } from '../support/golden.js';
 import { goldenModel } from '../support/golden-model.js';
 
 interface TrainSmall {
-  config: { num_layers: number; hidden_size: number; num_attention_heads: number; vocab_size: number; max_sequence_length: number };
+  config: {
+    num_layers: number;
+    hidden_size: number;
+    num_attention_heads: number;
+    vocab_size: number;
+    max_sequence_length: number;
+  };
   optimizer: { lr: number; weight_decay: number; betas: [number, number]; eps: number; grad_clip: number };
   schedule: { style: 'cosine'; warmup_iters: number; decay_iters: number; decay_ratio: number };
   steps: { step: number; lr: number; loss: number; grad_norm: number }[];
@@ -20,7 +26,10 @@ const golden = suite('training: the original numbers');
 golden('learning rates of every schedule', () => {
   for (const schedule of goldenJson<(Schedule & { peak: number; values: number[] })[]>('lr_schedules.json')) {
     for (const [step, value] of schedule.values.entries()) {
-      assert.ok(Math.abs(learningRate(schedule.peak, schedule, step) - value) <= 1e-9, `${schedule.style}, step ${step}`);
+      assert.ok(
+        Math.abs(learningRate(schedule.peak, schedule, step) - value) <= 1e-9,
+        `${schedule.style}, step ${step}`,
+      );
     }
   }
 });
@@ -53,7 +62,10 @@ golden('train_small: losses, gradient norms and final weights of twelve steps', 
     if (event.type !== 'step') continue;
     const expected = steps[event.step] as TrainSmall['steps'][number];
     assert.ok(Math.abs(event.learningRate - expected.lr) <= 1e-9, `learning rate of step ${event.step}`);
-    assert.ok(Math.abs(event.loss - expected.loss) <= 1e-5 * expected.loss, `loss ${event.loss} of step ${event.step}`);
+    assert.ok(
+      Math.abs(event.loss - expected.loss) <= 1e-5 * expected.loss,
+      `loss ${event.loss} of step ${event.step}`,
+    );
     assert.ok(
       Math.abs(event.gradientNorm - expected.grad_norm) <= 1e-4 * expected.grad_norm,
       `gradient norm ${event.gradientNorm} of step ${event.step}`,
@@ -69,7 +81,10 @@ golden('train_small: losses, gradient norms and final weights of twelve steps', 
       // The key third of the bias has a gradient of exactly zero; Adam amplifies its rounding.
       const isKeyBias = name.endsWith('query_key_value.bias') && i >= width && i < 2 * width;
       const difference = Math.abs((found[i] as number) - (expected[i] as number));
-      assert.ok(difference <= (isKeyBias ? 2e-4 : 2e-5), `${name}[${i}]: ${found[i]}, expected ${expected[i]}`);
+      assert.ok(
+        difference <= (isKeyBias ? 2e-4 : 2e-5),
+        `${name}[${i}]: ${found[i]}, expected ${expected[i]}`,
+      );
     }
   }
 });

@@ -9,7 +9,18 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { GlmError } from '../errors.js';
 import { ioError, writeFileAtomically } from '../files.js';
 
-const elementBytes = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
+const elementBytes = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+} as const;
 
 export type SafetensorsType = keyof typeof elementBytes;
 
@@ -74,7 +85,10 @@ export class SafetensorsFile {
       case 'F16':
         return floatsFromFloat16(new Uint16Array(buffer));
       default:
-        throw corrupt(this.file, `expected tensor ${entry.name} to hold floating-point numbers, found ${entry.type}`);
+        throw corrupt(
+          this.file,
+          `expected tensor ${entry.name} to hold floating-point numbers, found ${entry.type}`,
+        );
     }
   }
 
@@ -131,15 +145,23 @@ function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-async function readFully(file: string, handle: FileHandle, into: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < into.length; ) {
+async function readFully(
+  file: string,
+  handle: FileHandle,
+  into: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let done = 0; done < into.length;) {
     const { bytesRead } = await handle
       .read(into, done, Math.min(into.length - done, 2 ** 30), position + done)
       .catch((cause: unknown) => {
         throw ioError(`cannot read ${file}`, cause);
       });
     if (bytesRead === 0) {
-      throw corrupt(file, `expected ${into.length} bytes at ${position}, found the end of the file after ${done}`);
+      throw corrupt(
+        file,
+        `expected ${into.length} bytes at ${position}, found the end of the file after ${done}`,
+      );
     }
     done += bytesRead;
   }
@@ -152,7 +174,10 @@ async function readHeader(file: string, handle: FileHandle): Promise<Header> {
   await readFully(file, handle, prefix, 0);
   const length = prefix.readBigUInt64LE();
   if (length > BigInt(Math.min(longestHeader, size - 8))) {
-    throw corrupt(file, `expected a header that fits the file (${size} bytes), found a length of ${length} bytes`);
+    throw corrupt(
+      file,
+      `expected a header that fits the file (${size} bytes), found a length of ${length} bytes`,
+    );
   }
   const json = Buffer.alloc(Number(length));
   await readFully(file, handle, json, 8);
@@ -168,7 +193,12 @@ async function readHeader(file: string, handle: FileHandle): Promise<Header> {
   return checkHeader(file, parsed as Record<string, unknown>, 8 + Number(length), size);
 }
 
-function checkHeader(file: string, parsed: Record<string, unknown>, dataBegin: number, fileSize: number): Header {
+function checkHeader(
+  file: string,
+  parsed: Record<string, unknown>,
+  dataBegin: number,
+  fileSize: number,
+): Header {
   const entries = new Map<string, TensorEntry>();
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(parsed)) {
@@ -178,14 +208,21 @@ function checkHeader(file: string, parsed: Record<string, unknown>, dataBegin: n
   const ordered = [...entries.values()].sort((a, b) => a.begin - b.begin || a.end - b.end);
   let end = dataBegin;
   for (const entry of ordered) {
-    if (entry.begin !== end) throw corrupt(file, `expected tensor ${entry.name} to start at byte ${end}, found ${entry.begin}`);
+    if (entry.begin !== end)
+      throw corrupt(file, `expected tensor ${entry.name} to start at byte ${end}, found ${entry.begin}`);
     end = entry.end;
   }
   if (end !== fileSize) throw corrupt(file, `expected ${end} bytes, found ${fileSize}`);
   return { entries, metadata };
 }
 
-function checkEntry(file: string, name: string, value: unknown, dataBegin: number, fileSize: number): TensorEntry {
+function checkEntry(
+  file: string,
+  name: string,
+  value: unknown,
+  dataBegin: number,
+  fileSize: number,
+): TensorEntry {
   const isSize = (x: unknown): x is number => typeof x === 'number' && Number.isSafeInteger(x) && x >= 0;
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
   if (typeof dtype !== 'string' || !Object.hasOwn(elementBytes, dtype)) {
@@ -201,7 +238,10 @@ function checkEntry(file: string, name: string, value: unknown, dataBegin: numbe
   const [begin, end] = [dataBegin + (offsets[0] as number), dataBegin + (offsets[1] as number)];
   const bytes = elements(shape) * elementBytes[type];
   if (end - begin !== bytes || end > fileSize) {
-    throw corrupt(file, `expected tensor ${name} to take ${bytes} bytes of the file, found the range ${begin} to ${end}`);
+    throw corrupt(
+      file,
+      `expected tensor ${name} to take ${bytes} bytes of the file, found the range ${begin} to ${end}`,
+    );
   }
   return { name, type, shape, begin, end };
 }
@@ -220,9 +260,13 @@ function floatsFromFloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
     const half = bits[i] as number;
     const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
     const size =
-      exponent === 0 ? fraction * 2 ** -24
-      : exponent === 31 ? (fraction === 0 ? Infinity : NaN)
-      : (1 + fraction / 1024) * 2 ** (exponent - 15);
+      exponent === 0
+        ? fraction * 2 ** -24
+        : exponent === 31
+          ? fraction === 0
+            ? Infinity
+            : NaN
+          : (1 + fraction / 1024) * 2 ** (exponent - 15);
     floats[i] = half & 0x8000 ? -size : size;
   }
   return floats;

@@ -27,7 +27,10 @@ export interface GlmConfig {
 
 /** What `GLM.create` takes: at least the sizes. */
 export type GlmConfigInput = Partial<GlmConfig> &
-  Pick<GlmConfig, 'num_layers' | 'hidden_size' | 'num_attention_heads' | 'vocab_size' | 'max_sequence_length'>;
+  Pick<
+    GlmConfig,
+    'num_layers' | 'hidden_size' | 'num_attention_heads' | 'vocab_size' | 'max_sequence_length'
+  >;
 
 const defaults = {
   block_position_encoding: true,
@@ -40,9 +43,17 @@ const defaults = {
   position_encoding: 'learned',
 } as const;
 
-type Sizes = [num_layers: number, hidden_size: number, num_attention_heads: number, max_sequence_length: number];
+type Sizes = [
+  num_layers: number,
+  hidden_size: number,
+  num_attention_heads: number,
+  max_sequence_length: number,
+];
 
-function preset([num_layers, hidden_size, num_attention_heads, max_sequence_length]: Sizes, vocab_size: number) {
+function preset(
+  [num_layers, hidden_size, num_attention_heads, max_sequence_length]: Sizes,
+  vocab_size: number,
+) {
   return { num_layers, hidden_size, num_attention_heads, max_sequence_length, vocab_size };
 }
 
@@ -113,14 +124,23 @@ function oneOf(config: Record<string, unknown>, key: string, values: readonly un
 }
 
 /** Models of other architectures that share the name or the file. */
-function refuseOtherModels(config: Record<string, unknown>): void {
+function refuseOtherModels(config: Readonly<Record<string, unknown>>): void {
   const refuse = (what: string): never => {
-    throw new GlmError('GLM_INCOMPATIBLE_MODEL', `expected a GLM of the blank-infilling family, found ${what}`);
+    throw new GlmError(
+      'GLM_INCOMPATIBLE_MODEL',
+      `expected a GLM of the blank-infilling family, found ${what}`,
+    );
   };
-  if (config.num_layers === undefined && (config.num_hidden_layers !== undefined || config.rope_theta !== undefined)) {
-    refuse('a configuration of another architecture (num_hidden_layers, rope_theta: GLM-4); use its own library');
+  if (
+    config.num_layers === undefined &&
+    (config.num_hidden_layers !== undefined || config.rope_theta !== undefined)
+  ) {
+    refuse(
+      'a configuration of another architecture (num_hidden_layers, rope_theta: GLM-4); use its own library',
+    );
   }
-  if (config.relative_encoding === true) refuse('relative_encoding (Transformer-XL positions), which is not supported');
+  if (config.relative_encoding === true)
+    refuse('relative_encoding (Transformer-XL positions), which is not supported');
   if (config.spell_length !== undefined && config.spell_length !== null) {
     refuse('spell_length (a prompt encoder inside the model), which is not supported');
   }
@@ -131,12 +151,15 @@ export function resolveConfig(input: string | GlmConfigInput): GlmConfig {
   if (typeof input === 'string') {
     const named = Object.hasOwn(presets, input) ? presets[input] : undefined;
     if (named === undefined) {
-      fail(`expected a configuration or the name of one (${Object.keys(presets).join(', ')}), found "${input}"`);
+      fail(
+        `expected a configuration or the name of one (${Object.keys(presets).join(', ')}), found "${input}"`,
+      );
     }
     return resolveConfig(named);
   }
-  if (typeof input !== 'object' || input === null) fail(`expected a configuration object, found ${String(input)}`);
-  refuseOtherModels(input as Record<string, unknown>);
+  if (typeof input !== 'object' || input === null)
+    fail(`expected a configuration object, found ${String(input)}`);
+  refuseOtherModels(input);
   const known: Record<string, unknown> = { ...defaults };
   for (const [key, value] of Object.entries(input)) {
     if (ignoredKeys.has(key) || value === undefined) continue;
@@ -161,10 +184,14 @@ export function resolveConfig(input: string | GlmConfigInput): GlmConfig {
   const config = known as unknown as GlmConfig;
   const { hidden_size, num_attention_heads } = config;
   if (hidden_size % num_attention_heads !== 0) {
-    fail(`expected hidden_size to be a multiple of num_attention_heads, found ${hidden_size} and ${num_attention_heads}`);
+    fail(
+      `expected hidden_size to be a multiple of num_attention_heads, found ${hidden_size} and ${num_attention_heads}`,
+    );
   }
   if (config.position_encoding === 'rotary' && (hidden_size / num_attention_heads) % 4 !== 0) {
-    fail(`expected a head width that is a multiple of 4 for rotary positions, found ${hidden_size / num_attention_heads}`);
+    fail(
+      `expected a head width that is a multiple of 4 for rotary positions, found ${hidden_size / num_attention_heads}`,
+    );
   }
   return config;
 }

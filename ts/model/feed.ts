@@ -14,7 +14,10 @@ export interface WantedRows {
 export function rowsWithLoss(batch: Batch): WantedRows & { targets: Int32Array } {
   const { targets, lossMask } = batch;
   if (targets === undefined || lossMask === undefined) {
-    throw new GlmError('GLM_INVALID_ARGUMENT', 'expected a batch with targets and lossMask, found one without; a loss needs both');
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      'expected a batch with targets and lossMask, found one without; a loss needs both',
+    );
   }
   const tokens = batch.ids.length;
   if (targets.length !== tokens || lossMask.length !== tokens) {

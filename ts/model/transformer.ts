@@ -41,13 +41,17 @@ export function hiddenStates(network: Network, batch: NativeBatch, training?: Tr
     const region = training !== undefined && i < training.checkpointedLayers ? checkpoint : scope;
     const input = x;
     x = region(network.device, () => layer(network, batch, input, i, training));
-    input.dispose();  // a recorded computation keeps what its backward needs
+    input.dispose(); // a recorded computation keeps what its backward needs
   }
   return layerNorm(network, 'transformer.final_layernorm', x);
 }
 
 /** Word, position and block position embeddings, added. [N, h] */
-function embed({ device, config, parameters, dtype }: Network, batch: NativeBatch, training?: Training): NativeTensor {
+function embed(
+  { device, config, parameters, dtype }: Network,
+  batch: NativeBatch,
+  training?: Training,
+): NativeTensor {
   return device.embedding(batch, parameters.get('word_embeddings.weight'), {
     positionTable: parameters.find('transformer.position_embeddings.weight'),
     blockTable: parameters.find('transformer.block_position_embeddings.weight'),
@@ -57,13 +61,23 @@ function embed({ device, config, parameters, dtype }: Network, batch: NativeBatc
 }
 
 /** x + attention(layer norm(x)), then x + MLP(layer norm(x)). [N, h] to [N, h] */
-function layer(network: Network, batch: NativeBatch, x: NativeTensor, index: number, training?: Training): NativeTensor {
+function layer(
+  network: Network,
+  batch: NativeBatch,
+  x: NativeTensor,
+  index: number,
+  training?: Training,
+): NativeTensor {
   const { device, config, rotary } = network;
   const name = `transformer.layers.${index}`;
   const dropout = (kind: 'attention' | 'output', place: number) =>
     dropoutAt(config, training, kind, 1 + 3 * index + place);
 
-  const qkv = linear(network, `${name}.attention.query_key_value`, layerNorm(network, `${name}.input_layernorm`, x));
+  const qkv = linear(
+    network,
+    `${name}.attention.query_key_value`,
+    layerNorm(network, `${name}.input_layernorm`, x),
+  );
   const attended = device.attention(batch, qkv, {
     heads: config.num_attention_heads,
     rotary,

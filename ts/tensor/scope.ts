@@ -14,7 +14,11 @@ export function checkpoint<T extends NativeTensor>(device: NativeDevice, body: (
   return inScope(device, body, true);
 }
 
-function inScope<T extends NativeTensor | undefined>(device: NativeDevice, body: () => T, recompute: boolean): T {
+function inScope<T extends NativeTensor | undefined>(
+  device: NativeDevice,
+  body: () => T,
+  recompute: boolean,
+): T {
   device.openScope();
   let result: T | undefined;
   try {

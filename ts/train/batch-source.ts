@@ -44,9 +44,9 @@ function sequence(iterator: Iterator<Batch> | AsyncIterator<Batch>, perStep: num
     async next() {
       const batches: Batch[] = [];
       while (batches.length < perStep) {
-        const { done, value } = await iterator.next();
-        if (done === true) break;
-        batches.push(value);
+        const batch = await iterator.next();
+        if (batch.done === true) break;
+        batches.push(batch.value);
       }
       return batches.length === 0 ? undefined : batches;
     },

@@ -22,7 +22,10 @@ export function resolveOptimizer(options: OptimizerOptions): OptimizerSettings {
   const { learningRate = 1e-4, beta1 = 0.9, beta2 = 0.98, epsilon = 1e-6, weightDecay = 0.1 } = options;
   const check = (name: string, value: number, least: number, below: number) => {
     if (!(typeof value === 'number' && value >= least && value < below)) {
-      throw new GlmError('GLM_INVALID_ARGUMENT', `expected optimizer.${name} in [${least}, ${below}), found ${String(value)}`);
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        `expected optimizer.${name} in [${least}, ${below}), found ${String(value)}`,
+      );
     }
   };
   check('learningRate', learningRate, 0, Infinity);

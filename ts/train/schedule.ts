@@ -18,7 +18,10 @@ export function resolveSchedule(options: ScheduleOptions, steps: number): Schedu
   const { style = 'cosine', warmup = 0, ratio = 0.1 } = options;
   const decay = options.decay ?? Math.max(1, steps - warmup);
   if (!['cosine', 'linear', 'constant'].includes(style)) {
-    throw new GlmError('GLM_INVALID_ARGUMENT', `expected schedule.style cosine, linear or constant, found "${String(style)}"`);
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      `expected schedule.style cosine, linear or constant, found "${String(style)}"`,
+    );
   }
   if (!(warmup >= 0) || !(decay >= 1) || !(ratio >= 0 && ratio <= 1)) {
     throw new GlmError(

@@ -128,7 +128,8 @@ export class Trainer {
         if (batches === undefined) break;
         if (this.#step + 1 < steps) upcoming = this.#fetch(this.#step + 1); // while this step computes
         yield await this.#model.gradientLock.run(() => this.#trainStep(batches));
-        if (validation !== undefined && evaluateEvery > 0 && this.#step % evaluateEvery === 0) yield await this.evaluate();
+        if (validation !== undefined && evaluateEvery > 0 && this.#step % evaluateEvery === 0)
+          yield await this.evaluate();
       }
       yield { type: 'done', step: this.#step };
     } finally {
@@ -176,7 +177,8 @@ export class Trainer {
       const gradientNorm = lossTokens === 0 ? 0 : await this.#optimizer.gradientNorm();
       const total = (await Promise.all(pending)).reduce((all, values) => all + sum(values), 0);
       const loss = lossTokens === 0 ? 0 : total / lossTokens;
-      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return { type: 'overflow', step, loss, gradientNorm };
+      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
+        return { type: 'overflow', step, loss, gradientNorm };
       if (lossTokens > 0) this.#optimizer.update(rate, gradientNorm, this.#options.clip ?? 1);
       await network.device.synchronize();
       const tokens = batches.reduce((count, batch) => count + batch.ids.length, 0);
@@ -202,7 +204,8 @@ function checkTrainerOptions(options: TrainerOptions): void {
     throw new GlmError('GLM_INVALID_ARGUMENT', message);
   };
   for (const key of Object.keys(options)) {
-    if (!optionNames.includes(key)) fail(`expected the options ${optionNames.join(', ')} for Trainer, found "${key}"`);
+    if (!optionNames.includes(key))
+      fail(`expected the options ${optionNames.join(', ')} for Trainer, found "${key}"`);
   }
   const integer = (name: 'steps' | 'gradientAccumulation' | 'evaluateEvery' | 'seed', least: number) => {
     const value = options[name];
@@ -217,7 +220,9 @@ function checkTrainerOptions(options: TrainerOptions): void {
   integer('seed', 0);
   for (const name of ['dropout', 'labelSmoothing'] as const) {
     const value = options[name];
-    if (value !== undefined && !(value >= 0 && value < 1)) fail(`expected ${name} in [0, 1), found ${String(value)}`);
+    if (value !== undefined && !(value >= 0 && value < 1))
+      fail(`expected ${name} in [0, 1), found ${String(value)}`);
   }
-  if (options.clip !== undefined && !(options.clip >= 0)) fail(`expected clip from 0 on, found ${String(options.clip)}`);
+  if (options.clip !== undefined && !(options.clip >= 0))
+    fail(`expected clip from 0 on, found ${String(options.clip)}`);
 }

@@ -30,7 +30,10 @@ constexpr InstructionSet kInstructionSets[] = {
      },
      cpu::make_kernels_avx512},
     {"avx2",
-     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"); },
+     [] {
+       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+              __builtin_cpu_supports("bmi2");
+     },
      cpu::make_kernels_avx2},
 #endif
     {"generic", [] { return true; }, cpu::make_kernels_generic},
@@ -39,13 +42,15 @@ constexpr InstructionSet kInstructionSets[] = {
 const InstructionSet& choose(const std::string& wanted) {
   for (const InstructionSet& set : kInstructionSets) {
     if (wanted.empty() ? set.available() : wanted == set.name) {
-      require(set.available(), Code::kInvalidArgument, "expected an instruction set that this processor has, found \"",
-              wanted, "\"; leave it out to use the best one");
+      require(set.available(), Code::kInvalidArgument,
+              "expected an instruction set that this processor has, found \"", wanted,
+              "\"; leave it out to use the best one");
       return set;
     }
   }
-  fail(Code::kInvalidArgument, "expected the instruction set to be avx512bf16, avx512, avx2 or generic, found \"",
-       wanted, "\"; leave it out to use the best one");
+  fail(Code::kInvalidArgument,
+       "expected the instruction set to be avx512bf16, avx512, avx2 or generic, found \"", wanted,
+       "\"; leave it out to use the best one");
 }
 
 class CpuBackend final : public Backend {
@@ -78,8 +83,8 @@ int default_threads() {
 }  // namespace
 
 std::unique_ptr<Backend> make_cpu_backend(Stream& stream, int threads, const std::string& instruction_set) {
-  require(threads >= 0 && threads <= 1024, Code::kInvalidArgument, "expected between 1 and 1024 threads, found ",
-          threads, "; leave it out to use every processor");
+  require(threads >= 0 && threads <= 1024, Code::kInvalidArgument,
+          "expected between 1 and 1024 threads, found ", threads, "; leave it out to use every processor");
   const std::string& wanted = instruction_set.empty() ? settings().instruction_set : instruction_set;
   return std::make_unique<CpuBackend>(stream, threads == 0 ? default_threads() : threads, choose(wanted));
 }

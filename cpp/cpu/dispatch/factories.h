@@ -4,7 +4,8 @@
 
 namespace glm::cpu {
 
-/// One per instruction set, defined by cpp/cpu/factory.cpp as that set is compiled. The caller owns the result.
+/// One per instruction set, defined by cpp/cpu/factory.cpp as that set is compiled. The caller owns the
+/// result.
 Kernels* make_kernels_generic(int threads);
 #if defined(__x86_64__)
 Kernels* make_kernels_avx2(int threads);
