@@ -1,12 +1,18 @@
 import { GlmError } from '../errors.js';
 import { Codec } from './codec.js';
 import type { SubwordDefinition, TokenizerDefinition } from './definition.js';
+import { EncodePool } from './encode-pool.js';
 import { readTokenizerFolder, writeTokenizerFolder } from './folder.js';
 import { type AddedToken, commandTokens, type LayoutName, layoutNames, usualLayout } from './layouts.js';
 import { sentenceEndFlags } from './sentence-ends.js';
 import { type SpecialTokens, specialTokens } from './special-tokens.js';
 import { createSubwords, type Subwords } from './subwords.js';
 import { trainSubwords, type TrainTokenizerOptions } from './train/train.js';
+
+/** Text of up to so many characters takes a millisecond or two, and is encoded on the thread that asks. */
+const shortText = 1 << 15;
+/** A batch of short texts up to this size is done before other threads have started. */
+const smallBatch = 1 << 18;
 
 export interface LoadTokenizerOptions {
   /**
@@ -26,6 +32,7 @@ export class Tokenizer {
   readonly #definition: TokenizerDefinition;
   readonly #subwords: Subwords;
   readonly #codec: Codec;
+  readonly #pool: EncodePool;
 
   private constructor(
     definition: SubwordDefinition,
@@ -38,6 +45,7 @@ export class Tokenizer {
     this.special = specialTokens(commands, source);
     this.#definition = { subwords: definition, commands };
     this.#codec = new Codec(this.#subwords, commands);
+    this.#pool = new EncodePool(this.#definition);
     this.vocabSize = this.#codec.size;
     this.sentenceEnds = sentenceEndFlags(this.vocabSize, (id) => this.#codec.written(id));
   }
@@ -66,6 +74,11 @@ export class Tokenizer {
     return new Tokenizer(subwords, layout, new Map(), 'Tokenizer.train');
   }
 
+  /** Everything the tokenizer is made of, from which a worker thread makes a codec of its own. @internal */
+  get definition(): TokenizerDefinition {
+    return this.#definition;
+  }
+
   /** Writes the tokenizer's files; each is written whole or not at all. @throws GlmError GLM_IO */
   async save(dir: string): Promise<void> {
     await writeTokenizerFolder(dir, this.#definition, this.#subwords.size);
@@ -74,16 +87,38 @@ export class Tokenizer {
   /** The ids of a text. Nothing is added; command tokens in the text, such as [MASK], become their ids. */
   async encode(text: string): Promise<Int32Array> {
     if (typeof text !== 'string') throw invalid('encode', 'a string', text);
-    return this.#codec.encode(text);
+    if (text.length <= shortText) return this.#codec.encode(text);
+    const [ids] = await this.#pool.encode([text]);
+    return ids!;
   }
 
-  /** The ids of each of many texts, as {@link encode} gives them. */
+  /** The ids of each of many texts, as {@link encode} gives them. Large batches are encoded on all cores, beside the event loop. */
   async encodeBatch(texts: readonly string[]): Promise<Int32Array[]> {
     if (!Array.isArray(texts)) throw invalid('encodeBatch', 'an array of strings', texts);
-    texts.forEach((text: unknown, i) => {
+    let length = 0;
+    let longest = 0;
+    for (const [i, text] of (texts as readonly unknown[]).entries()) {
       if (typeof text !== 'string') throw invalid('encodeBatch', `a string at index ${i}`, text);
-    });
-    return texts.map((text) => this.#codec.encode(text));
+      length += text.length;
+      longest = Math.max(longest, text.length);
+    }
+    if (length > smallBatch || longest > shortText) return this.#pool.encode(texts);
+    return this.#encodeHere(texts);
+  }
+
+  /** Encodes on this thread, and lets the event loop have its turn in between. */
+  async #encodeHere(texts: readonly string[]): Promise<Int32Array[]> {
+    const all: Int32Array[] = [];
+    let length = 0;
+    for (const text of texts) {
+      if (length + text.length > shortText) {
+        await new Promise(setImmediate);
+        length = 0;
+      }
+      all.push(this.#codec.encode(text));
+      length += text.length;
+    }
+    return all;
   }
 
   /** The text of ids, command tokens included. */

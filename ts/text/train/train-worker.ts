@@ -5,6 +5,7 @@ import type { SubwordDefinition } from '../definition.js';
 import { countWords } from './count-words.js';
 import { fileParts } from './file-parts.js';
 import { trainBpe } from './train-bpe.js';
+import { trainWordPiece } from './train-word-piece.js';
 import type { TrainableType } from './word-counts.js';
 
 /** What the thread is started with. */
@@ -23,7 +24,8 @@ async function train({ files, type, vocabSize, threads }: TrainTask): Promise<Su
       `expected text to train a tokenizer on, found no words in ${files.length} file(s) (${files.slice(0, 3).join(', ')})`,
     );
   }
-  return trainBpe(words.words(), words.counts(), vocabSize);
+  const learn = type === 'bpe' ? trainBpe : trainWordPiece;
+  return learn(words.words(), words.counts(), vocabSize);
 }
 
 parentPort!.postMessage(await train(workerData as TrainTask));

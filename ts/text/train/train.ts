@@ -3,6 +3,7 @@ import { GlmError } from '../../errors.js';
 import type { SubwordDefinition } from '../definition.js';
 import { errorFromWorker, startWorker } from '../start-worker.js';
 import { leastBpeVocabulary } from './train-bpe.js';
+import { leastWordPieceVocabulary } from './train-word-piece.js';
 import type { TrainTask } from './train-worker.js';
 import type { TrainableType } from './word-counts.js';
 
@@ -17,7 +18,7 @@ export interface TrainTokenizerOptions {
   readonly signal?: AbortSignal;
 }
 
-const leastVocabulary: Record<TrainableType, number> = { bpe: leastBpeVocabulary, wordpiece: 64 };
+const leastVocabulary: Record<TrainableType, number> = { bpe: leastBpeVocabulary, wordpiece: leastWordPieceVocabulary };
 const largestVocabulary = 1 << 20;
 
 /** Trains a vocabulary on text files, on threads of its own. The same files give the same vocabulary. */

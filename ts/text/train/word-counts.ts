@@ -2,6 +2,7 @@ import { gpt2Words } from '../byte-level-bpe.js';
 import { CommandTokens } from '../command-tokens.js';
 import { ownCopy } from '../own-copy.js';
 import { commandText } from '../special-tokens.js';
+import { basicTokens, spacedWords } from '../word-piece.js';
 
 export type TrainableType = 'bpe' | 'wordpiece';
 
@@ -14,7 +15,7 @@ export class WordCounts {
   readonly #words: (text: string) => Iterable<readonly string[]>;
 
   constructor(type: TrainableType) {
-    this.#words = type === 'bpe' ? gpt2Words : gpt2Words;
+    this.#words = type === 'bpe' ? gpt2Words : basicWords;
   }
 
   add(text: string): void {
@@ -47,4 +48,8 @@ export class WordCounts {
     const known = this.#counts.get(word);
     this.#counts.set(known === undefined ? ownCopy(word) : word, (known ?? 0) + count);
   }
+}
+
+function* basicWords(text: string): Iterable<readonly string[]> {
+  for (const word of spacedWords(text)) yield basicTokens(word, true);
 }
