@@ -99,22 +99,27 @@ export class ByteLevelBpe implements Subwords {
   }
 
   written(id: number): string {
-    return Buffer.from(this.#bytesOf(id)).toString('utf8');
+    return this.#bytesOf(id).toString('utf8');
   }
 
   /** Joins the bytes of all pieces; bytes that are no UTF-8 become U+FFFD, as in the original. */
   decode(ids: ArrayLike<number>, commandText: (id: number) => string | undefined): string {
-    const parts: Uint8Array[] = [];
-    for (let i = 0; i < ids.length; i++) {
-      const command = commandText(ids[i]!);
-      parts.push(command === undefined ? this.#bytesOf(ids[i]!) : Buffer.from(command));
-    }
+    const parts = Array.from(ids, (id) => {
+      const command = commandText(id);
+      return command === undefined ? this.#bytesOf(id) : Buffer.from(command);
+    });
     return Buffer.concat(parts).toString('utf8');
   }
 
-  /** The bytes a piece spells. Characters outside GPT-2's alphabet (in pieces that were added by hand) stand for their own UTF-8. */
-  #bytesOf(id: number): Uint8Array {
-    const characters = [...(this.#pieces[id] ?? '')];
-    return Uint8Array.from(characters.flatMap((c) => byteOfCharacter.get(c) ?? [...Buffer.from(c)]));
+  /** The bytes that a piece spells. One with characters outside of GPT-2's alphabet, added by hand, stands for its own UTF-8. */
+  #bytesOf(id: number): Buffer {
+    const piece = this.#pieces[id] ?? '';
+    const bytes = Buffer.allocUnsafe(piece.length);
+    for (let i = 0; i < piece.length; i++) {
+      const byte = byteOfCharacter.get(piece[i]!);
+      if (byte === undefined) return Buffer.from(piece);
+      bytes[i] = byte;
+    }
+    return bytes;
   }
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { serialize } from 'node:v8';
 import type { Worker } from 'node:worker_threads';
 import type { TokenizerDefinition } from './definition.js';
 import type { EncodedTexts } from './encode-worker.js';
@@ -26,6 +27,8 @@ interface Thread {
 /** Encodes on other threads, as many as there are cores. They start when there is work and do not keep the process alive. */
 export class EncodePool {
   readonly #definition: TokenizerDefinition;
+  /** The definition as bytes that all threads read. */
+  #shared: SharedArrayBuffer | undefined;
   readonly #maxThreads = availableParallelism();
   readonly #waiting: Job[] = [];
   readonly #threads = new Set<Thread>();
@@ -49,7 +52,8 @@ export class EncodePool {
     const useful = Math.min(this.#maxThreads, Math.ceil(this.#waiting.length / jobsPerThread));
     while (this.#threads.size < useful) {
       const module = new URL('./encode-worker', import.meta.url);
-      const thread: Thread = { worker: startWorker(module, this.#definition), jobs: [] };
+      this.#shared ??= shared(serialize(this.#definition));
+      const thread: Thread = { worker: startWorker(module, this.#shared), jobs: [] };
       thread.worker.on('message', (encoded: EncodedTexts) => this.#onEncoded(thread, encoded));
       thread.worker.on('error', (error) => this.#onError(thread, errorFromWorker(error)));
       this.#threads.add(thread);
@@ -94,6 +98,12 @@ export class EncodePool {
     for (const { worker } of this.#threads) void worker.terminate();
     this.#threads.clear();
   }
+}
+
+function shared(bytes: Uint8Array): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(buffer).set(bytes);
+  return buffer;
 }
 
 /** Groups neighbouring texts to jobs of about `jobLength` characters. */

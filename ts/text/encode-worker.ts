@@ -1,4 +1,5 @@
 // A worker thread that encodes: texts in, ids out, in the same order.
+import { deserialize } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Codec } from './codec.js';
 import type { TokenizerDefinition } from './definition.js';
@@ -12,8 +13,8 @@ export interface EncodedTexts {
 }
 
 const port = parentPort!;
-const { subwords, commands } = workerData as TokenizerDefinition;
-const codec = new Codec(createSubwords(subwords), commands);
+const definition = deserialize(new Uint8Array(workerData as SharedArrayBuffer)) as TokenizerDefinition;
+const codec = new Codec(createSubwords(definition.subwords), definition.commands);
 
 port.on('message', (texts: readonly string[]) => {
   const all = new IdBuffer();

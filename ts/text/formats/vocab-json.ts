@@ -11,10 +11,15 @@ export async function readVocabJson(file: string): Promise<string[]> {
 
 export function piecesOfIds(vocabulary: unknown, where: string): string[] {
   if (!isObject(vocabulary)) throw malformed(where, 'an object from piece to id', vocabulary);
-  const pieces: string[] = [];
-  for (const [piece, id] of Object.entries(vocabulary)) {
+  const entries = Object.entries(vocabulary);
+  let size = 0;
+  for (const [piece, id] of entries) {
     if (!isTokenId(id)) throw malformed(`${where}: '${piece}'`, `an id from 0 to ${maxVocabulary - 1}`, id);
-    if (pieces[id] !== undefined) {
+    size = Math.max(size, id + 1);
+  }
+  const pieces = Array.from({ length: size }, () => '');
+  for (const [piece, id] of entries as [string, number][]) {
+    if (pieces[id] !== '') {
       throw new GlmError(
         'GLM_TOKENIZER',
         `${where}: expected one piece for each id, found '${pieces[id]}' and '${piece}' for ${id}`,
@@ -22,7 +27,7 @@ export function piecesOfIds(vocabulary: unknown, where: string): string[] {
     }
     pieces[id] = piece;
   }
-  return Array.from(pieces, (piece) => piece ?? '');
+  return pieces;
 }
 
 export function isTokenId(id: unknown): id is number {
@@ -38,14 +43,16 @@ export function formatVocabJson(pieces: readonly string[]): string {
 /** merges.txt of GPT-2: a version line, then a pair of pieces a line, the first to be joined first. */
 export async function readMergesTxt(file: string): Promise<[string, string][]> {
   const lines = (await readTextFile(file)).split(/\r?\n/);
-  if (lines[0]?.startsWith('#version')) lines[0] = '';
-  return lines.flatMap((line, index) => {
-    if (line === '') return [];
-    const pair = line.split(' ');
-    if (pair.length !== 2)
+  const merges: [string, string][] = [];
+  for (const [index, line] of lines.entries()) {
+    if (line === '' || (index === 0 && line.startsWith('#version'))) continue;
+    const space = line.indexOf(' ');
+    if (space <= 0 || space === line.length - 1 || line.includes(' ', space + 1)) {
       throw malformed(`${file}:${index + 1}`, 'two pieces with a space between them', line);
-    return [pair as [string, string]];
-  });
+    }
+    merges.push([line.slice(0, space), line.slice(space + 1)]);
+  }
+  return merges;
 }
 
 export function formatMergesTxt(merges: readonly (readonly [string, string])[]): string {

@@ -1,65 +1,91 @@
 import { GlmError } from '../../errors.js';
 
-/** A field of a protocol buffer message: its number, and its value as the wire type gives it. */
-export interface ProtobufField {
-  readonly number: number;
-  readonly integer?: number;
-  readonly float?: number;
-  readonly bytes?: Uint8Array;
-}
+const utf8 = new TextDecoder();
 
-/** Splits a protocol buffer message (https://protobuf.dev/programming-guides/encoding) into its fields, in order. */
-export function readProtobuf(message: Uint8Array): ProtobufField[] {
-  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
-  const fields: ProtobufField[] = [];
-  let at = 0;
+/** Steps through the fields of a protocol buffer message (https://protobuf.dev/programming-guides/encoding). */
+export class ProtobufReader {
+  /** The number of the field that `next` came to, and its value, as far as the field is of that kind; the others are undefined or old. */
+  field = 0;
+  integer: number | undefined;
+  float: number | undefined;
+  readonly #file: Uint8Array;
+  readonly #view: DataView;
+  readonly #end: number;
+  #at: number;
+  #bytesStart = -1;
 
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 64; shift += 7) {
-      const byte = message[at++];
-      if (byte === undefined) break;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw damaged('a number that ends');
-  };
-  const advance = (length: number): number => {
-    const start = at;
-    if (length > message.length - at) throw damaged(`${length} more bytes`);
-    at += length;
-    return start;
-  };
+  constructor(file: Uint8Array, start = 0, end = file.length) {
+    this.#file = file;
+    this.#view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+    this.#at = start;
+    this.#end = end;
+  }
 
-  while (at < message.length) {
-    const tag = varint();
-    const number = Math.floor(tag / 8);
+  /** Goes to the next field; false at the end of the message. */
+  next(): boolean {
+    if (this.#at >= this.#end) return false;
+    const tag = this.#varint();
+    this.field = Math.floor(tag / 8);
+    this.integer = undefined;
+    this.float = undefined;
+    this.#bytesStart = -1;
     switch (tag % 8) {
       case 0:
-        fields.push({ number, integer: varint() });
-        break;
+        this.integer = this.#varint();
+        return true;
       case 1:
-        fields.push({ number, float: view.getFloat64(advance(8), true) });
-        break;
-      case 2: {
-        const length = varint();
-        const start = advance(length);
-        fields.push({ number, bytes: message.subarray(start, at) });
-        break;
-      }
+        this.float = this.#view.getFloat64(this.#skip(8), true);
+        return true;
+      case 2:
+        this.#bytesStart = this.#skip(this.#varint());
+        return true;
       case 5:
-        fields.push({ number, float: view.getFloat32(advance(4), true) });
-        break;
+        this.float = this.#view.getFloat32(this.#skip(4), true);
+        return true;
       default:
-        throw damaged(`wire type 0, 1, 2 or 5 instead of ${tag % 8}`);
+        throw this.#damaged(`wire type 0, 1, 2 or 5 instead of ${tag % 8}`);
     }
   }
-  return fields;
 
-  function damaged(expected: string): GlmError {
+  get bytes(): Uint8Array {
+    return this.#file.subarray(this.#startOfBytes(), this.#at);
+  }
+
+  get text(): string {
+    return utf8.decode(this.bytes);
+  }
+
+  get message(): ProtobufReader {
+    return new ProtobufReader(this.#file, this.#startOfBytes(), this.#at);
+  }
+
+  #startOfBytes(): number {
+    if (this.#bytesStart < 0) throw this.#damaged(`bytes in field ${this.field}`);
+    return this.#bytesStart;
+  }
+
+  #varint(): number {
+    let value = 0;
+    for (let factor = 1; this.#at < this.#end && factor < 2 ** 64; factor *= 128) {
+      const byte = this.#file[this.#at++]!;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw this.#damaged('a number that ends');
+  }
+
+  /** Returns where the skipped bytes start. */
+  #skip(length: number): number {
+    if (length > this.#end - this.#at) throw this.#damaged(`${length} more bytes`);
+    const start = this.#at;
+    this.#at += length;
+    return start;
+  }
+
+  #damaged(expected: string): GlmError {
     return new GlmError(
       'GLM_TOKENIZER',
-      `SentencePiece model: expected ${expected} at byte ${at} of a message of ${message.length}; the file is damaged or not a model`,
+      `SentencePiece model: expected ${expected} at byte ${this.#at} of ${this.#end}; the file is damaged or not a model`,
     );
   }
 }

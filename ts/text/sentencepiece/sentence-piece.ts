@@ -4,7 +4,7 @@ import type { IdBuffer } from '../id-buffer.js';
 import { MergeTable } from '../merges.js';
 import type { Subwords } from '../subwords.js';
 import { WordCache } from '../word-cache.js';
-import { pieceType, readSentencePieceModel, type SentencePieceModel } from './model-file.js';
+import { type Piece, pieceType, readSentencePieceModel, type SentencePieceModel } from './model-file.js';
 import { Normalizer, spaceSymbol } from './normalizer.js';
 
 /** A SentencePiece model of type BPE (the Chinese GLMs); gives the ids of the sentencepiece library. */
@@ -33,7 +33,7 @@ export class SentencePiece implements Subwords {
     this.#normalizer = new Normalizer(model, userDefined);
     this.#idOf = new Map(ofType(pieceType.normal, pieceType.userDefined).map((id) => [pieces[id]!.text, id]));
     this.#unknown = ofType(pieceType.unknown)[0] ?? 0;
-    this.#merges = mergesOf(ofType(pieceType.normal), pieces, this.#idOf);
+    this.#merges = mergesOf(ofType(pieceType.normal), pieces);
 
     const longestFirst = userDefined.sort((a, b) => b.length - a.length).map((text) => escapeForRegExp(text));
     this.#symbol = new RegExp([...longestFirst, '.'].join('|'), 'gsu');
@@ -101,27 +101,21 @@ export class SentencePiece implements Subwords {
  * Every way to put a piece together from two others. SentencePiece joins the pair whose piece has the highest score, the leftmost of equals:
  * the pieces in the order of their scores are the ranks.
  */
-function mergesOf(
-  ids: readonly number[],
-  pieces: SentencePieceModel['pieces'],
-  idOf: ReadonlyMap<string, number>,
-): MergeTable {
-  const isNormal = new Set(ids);
-  const merges: [left: number, right: number, rank: number, merged: number][] = [];
-  const byScore = [...ids].sort((a, b) => pieces[b]!.score - pieces[a]!.score);
-  byScore.forEach((merged, i) => {
-    const { text, score } = pieces[merged]!;
-    const before = merges.at(-1);
-    const sameScore = before !== undefined && pieces[before[3]]!.score === score;
-    const rank = sameScore ? before[2] : i;
-    for (let cut = 1; cut < text.length; cut++) {
-      const left = idOf.get(text.slice(0, cut));
-      const right = idOf.get(text.slice(cut));
-      if (left === undefined || right === undefined || !isNormal.has(left) || !isNormal.has(right)) continue;
-      merges.push([left, right, rank, merged]);
+function mergesOf(ids: readonly number[], pieces: readonly Piece[]): MergeTable {
+  const normal = new Map(ids.map((id) => [pieces[id]!.text, id]));
+  const table = new MergeTable(ids.reduce((cuts, id) => cuts + pieces[id]!.text.length - 1, 0));
+  let rank = -1;
+  let score = Infinity;
+  for (const merged of [...ids].sort((a, b) => pieces[b]!.score - pieces[a]!.score)) {
+    const piece = pieces[merged]!;
+    if (piece.score < score) rank++;
+    score = piece.score;
+    for (let cut = 1; cut < piece.text.length; cut++) {
+      const left = normal.get(piece.text.slice(0, cut));
+      if (left === undefined) continue;
+      const right = normal.get(piece.text.slice(cut));
+      if (right !== undefined) table.add(left, right, rank, merged);
     }
-  });
-  const table = new MergeTable(merges.length);
-  for (const merge of merges) table.add(...merge);
+  }
   return table;
 }

@@ -44,7 +44,8 @@ function spell(word: string): string[] {
 function mostFrequent(spelled: readonly string[][], counts: Float64Array, atMost: number): string[] {
   const frequency = new Map<string, number>();
   spelled.forEach((characters, word) => {
-    for (const character of characters) frequency.set(character, (frequency.get(character) ?? 0) + counts[word]!);
+    for (const character of characters)
+      frequency.set(character, (frequency.get(character) ?? 0) + counts[word]!);
   });
   return [...frequency]
     .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1))
@@ -57,11 +58,15 @@ function wordTable(
   counts: Float64Array,
   idOf: ReadonlyMap<string, number>,
 ): WordTable {
-  const known = [...spelled.keys()].filter((word) => spelled[word]!.every((character) => idOf.has(character)));
+  const known = [...spelled.keys()].filter((word) =>
+    spelled[word]!.every((character) => idOf.has(character)),
+  );
   const starts = new Int32Array(known.length + 1);
   known.forEach((word, i) => (starts[i + 1] = starts[i]! + spelled[word]!.length));
   return {
-    symbols: Int32Array.from(known.flatMap((word) => spelled[word]!.map((character) => idOf.get(character)!))),
+    symbols: Int32Array.from(
+      known.flatMap((word) => spelled[word]!.map((character) => idOf.get(character)!)),
+    ),
     starts,
     counts: Float64Array.from(known, (word) => counts[word]!),
   };

@@ -18,7 +18,10 @@ export interface TrainTokenizerOptions {
   readonly signal?: AbortSignal;
 }
 
-const leastVocabulary: Record<TrainableType, number> = { bpe: leastBpeVocabulary, wordpiece: leastWordPieceVocabulary };
+const leastVocabulary: Record<TrainableType, number> = {
+  bpe: leastBpeVocabulary,
+  wordpiece: leastWordPieceVocabulary,
+};
 const largestVocabulary = 1 << 20;
 
 /** Trains a vocabulary on text files, on threads of its own. The same files give the same vocabulary. */
