@@ -6,6 +6,10 @@ import path from 'node:path';
 import type { Batch } from './data/batch.js';
 import { GlmError } from './errors.js';
 import { ioError, writeFileAtomically } from './files.js';
+import type { FillResult } from './generate/fill.js';
+import { Generator } from './generate/generator.js';
+import type { FillOptions } from './generate/options.js';
+import type { PromptInput } from './generate/prompt.js';
 import { SafetensorsFile, writeSafetensors } from './io/safetensors.js';
 import { type GlmConfig, type GlmConfigInput, positionRows, resolveConfig } from './model/config.js';
 import { allRows, feed, rowsWithLoss } from './model/feed.js';
@@ -47,12 +51,14 @@ export class GLM {
   /** For the training loop: what the forward pass computes with, and a lock for work on the gradients. */
   readonly network: Network;
   readonly gradientLock = new Lock();
+  readonly #generator: Generator;
   #disposed = false;
 
   private constructor(network: Network, tokenizer: Tokenizer | undefined) {
     this.network = network;
     this.config = network.config;
     this.tokenizer = tokenizer;
+    this.#generator = new Generator(network, tokenizer);
   }
 
   /**
@@ -210,10 +216,24 @@ export class GLM {
     });
   }
 
+  /**
+   * Fills the blanks of a text, in order of position; a text without one is continued. Token ids (Int32Array) are taken
+   * as they are. An array gives an array of results. Calls that run at the same time are computed together.
+   */
+  fill(input: PromptInput, options?: FillOptions): Promise<FillResult>;
+  fill(input: readonly PromptInput[], options?: FillOptions): Promise<FillResult[]>;
+  fill(
+    input: PromptInput | readonly PromptInput[],
+    options?: FillOptions,
+  ): Promise<FillResult | FillResult[]> {
+    return this.#generator.fill(input as PromptInput, options);
+  }
+
   /** Gives the memory back. Using the model afterwards throws `GLM_DISPOSED`. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#generator.dispose();
     this.network.parameters.dispose();
     this.network.rotary?.dispose();
     this.network.device.trim();

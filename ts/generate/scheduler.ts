@@ -1,0 +1,136 @@
+import { GlmError } from '../errors.js';
+import type { Sequence } from './sequence.js';
+import type { Chosen } from './step.js';
+
+/** Feeds the next rows of sequences to the model, all in one pass, and chooses. One element per sequence. */
+export interface Engine {
+  step(sequences: readonly Sequence[]): Promise<Chosen[][]>;
+  /** Forgets a sequence's keys and values. */
+  forget(sequence: Sequence): void;
+}
+
+/** A sequence on its way, and who wants to know. */
+export interface Task {
+  readonly sequence: Sequence;
+  /** Called after each step until the sequence is done. Returns whether to go on. */
+  advanced(): boolean;
+  failed(error: unknown): void;
+}
+
+/** Sequences that are computed together; the rest wait for their turn. */
+const mostTogether = 64;
+
+/**
+ * Calls on one model from many places: each step takes every sequence that is under way, wherever it came from. A
+ * sequence that must not be computed with others (`batching: false`) takes turns with them.
+ */
+export class Scheduler {
+  readonly #engine: Engine;
+  readonly #tasks = new Set<Task>();
+  #running = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  add(task: Task): void {
+    this.#tasks.add(task);
+    if (this.#running) return;
+    this.#running = true;
+    // Not at once: calls that come in the same turn of the event loop start together.
+    setImmediate(() => void this.#run());
+  }
+
+  /** Takes a task out after at most the step that is running. What it has computed stays, unless it is forgotten. */
+  remove(task: Task): void {
+    this.#tasks.delete(task);
+  }
+
+  forget(task: Task): void {
+    this.remove(task);
+    this.#engine.forget(task.sequence);
+  }
+
+  /** Fails every task. */
+  fail(error: GlmError): void {
+    for (const task of this.#tasks) {
+      this.forget(task);
+      task.failed(error);
+    }
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#tasks.size > 0) await this.#step(this.#next());
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** The tasks whose turn it is; they go to the end of the queue. */
+  #next(): Task[] {
+    const [first] = this.#tasks;
+    const alone = !first!.sequence.decoding.batching;
+    const group = alone
+      ? [first!]
+      : [...this.#tasks].filter((t) => t.sequence.decoding.batching).slice(0, mostTogether);
+    for (const task of group) {
+      this.#tasks.delete(task);
+      this.#tasks.add(task);
+    }
+    return group;
+  }
+
+  async #step(group: readonly Task[]): Promise<void> {
+    let chosen: Chosen[][];
+    try {
+      chosen = await this.#engine.step(group.map((task) => task.sequence));
+    } catch (error) {
+      for (const task of group) this.#drop(task, error);
+      return;
+    }
+    await Promise.all(group.map((task, i) => this.#accept(task, chosen[i]!)));
+  }
+
+  async #accept(task: Task, chosen: Chosen[]): Promise<void> {
+    if (!this.#tasks.has(task)) return; // it was aborted
+    try {
+      checkChosen(chosen);
+      await task.sequence.accept(chosen);
+      if (!this.#tasks.has(task)) return;
+      if (task.sequence.done) this.forget(task);
+      if (!task.advanced()) this.remove(task);
+    } catch (error) {
+      this.#drop(task, error);
+    }
+  }
+
+  #drop(task: Task, error: unknown): void {
+    if (!this.#tasks.has(task)) return;
+    this.forget(task);
+    task.failed(error);
+  }
+}
+
+/** Ids below 0 say why nothing could be chosen. */
+function checkChosen(chosen: readonly Chosen[]): void {
+  for (const { ids } of chosen) {
+    if (ids[0] === notFinite) {
+      throw new GlmError(
+        'GLM_NUMERIC',
+        'expected finite logits, found NaN or infinity; the weights are damaged, or too large for the type that is computed with',
+      );
+    }
+    if (ids[0] === nothingLeft) {
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        'expected a token that may be chosen, found every token suppressed; loosen suppress, noRepeatNgram or minTokens',
+      );
+    }
+  }
+}
+
+/** What stands for an id in {@link Chosen} when the logits are not finite. */
+export const notFinite = -1;
+/** What stands for an id in {@link Chosen} when every token is forbidden. */
+export const nothingLeft = -2;
