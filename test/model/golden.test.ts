@@ -68,7 +68,9 @@ for (const name of ['model_tiny', 'model_small']) {
         `${parameter}: ${difference} of ${largest(reference)}`,
       );
     }
-  });
+  };
+  if (findGolden(`${name}.safetensors`) !== undefined || process.env.CI === 'true') golden(title, compare);
+  else golden.skip(title, compare);
 }
 
 golden.run();
