@@ -25,20 +25,18 @@ export const sentenceEnds = Uint8Array.from({ length: vocabulary }, (_, id) =>
 export interface Span {
   /** In the text, [CLS] included. */
   begin: number;
-  tokens: number[];
+  length: number;
 }
 
 export interface Example {
   sample: number;
   objective: number;
-  ids: number[];
-  context: number[];
-  /** Of the context. */
-  positions: number[];
+  textLength: number;
+  contextLength: number;
+  /** Of its first token. */
+  position: number;
   /** In the order of Part B. */
   spans: Span[];
-  /** The text that the example was made of. */
-  text: number[];
 }
 
 const masks = new Set([special.mask, special.gmask, special.smask]);
@@ -48,54 +46,74 @@ export function examplesOf(batch: Batch): Example[] {
   return Array.from({ length: batch.contextLengths.length }, (_, i) => exampleOf(batch, i));
 }
 
-function exampleOf(batch: Batch, index: number): Example {
+function exampleOf({ ids, positions, ...batch }: Batch, index: number): Example {
   const begin = batch.offsets[index] as number;
+  const contextLength = batch.contextLengths[index] as number;
   const end = batch.offsets[index + 1] as number;
-  const part = begin + (batch.contextLengths[index] as number);
-  const context = [...batch.ids.subarray(begin, part)];
-  const positions = [...batch.positions.subarray(begin, part)];
-  const blanks = [...context.keys()].filter((i) => masks.has(context[i] as number));
-  const filled = new Map<number, number[]>();
-  const order: number[] = [];
-  for (let i = part; i < end;) {
-    if (batch.ids[i] !== special.sop) throw new Error(`token ${i} should start a span`);
-    const position = batch.positions[i] as number;
-    const tokens: number[] = [];
-    let at = i;
-    for (; ; at++) {
-      if (batch.positions[at] !== position) throw new Error(`position ${at}`);
-      if (batch.blockPositions[at] !== at - i + 1) throw new Error(`block position ${at}`);
-      const target = batch.targets?.[at] as number;
-      if (target === special.eop) break;
-      tokens.push(target);
-      if (at + 1 === end) break; // a suffix has no end-of-piece
-      if (batch.ids[at + 1] !== target) throw new Error(`input ${at + 1} should be the target before it`);
-    }
-    i = at + 1;
-    filled.set(position - (positions[0] as number), tokens);
-    order.push(position - (positions[0] as number));
+  const position = positions[begin] as number;
+  const blanks: { blank: number; begin: number; length: number }[] = [];
+  for (let at = begin + contextLength; at < end;) {
+    const blank = (positions[at] as number) - position;
+    const length = spanLength({ ids, positions, ...batch }, at, end);
+    if (!masks.has(ids[begin + blank] as number))
+      throw new Error(`position ${blank} of example ${index} is no blank`);
+    blanks.push({ blank, begin: 0, length });
+    at += Math.min(length + 1, end - at);
   }
-  if (filled.size !== blanks.length || !blanks.every((blank) => filled.has(blank)))
-    throw new Error(`blanks ${blanks.join()} filled at ${[...filled.keys()].join()}`);
-  const text: number[] = [];
-  const beginOf = new Map<number, number>();
-  for (const [i, id] of context.entries()) {
-    const tokens = filled.get(i);
-    beginOf.set(i, text.length);
-    text.push(...(tokens ?? [id]));
+  let longer = 0;
+  let last = -1;
+  for (const span of [...blanks].sort((a, b) => a.blank - b.blank)) {
+    if (span.blank === last) throw new Error(`two spans at position ${last} of example ${index}`);
+    last = span.blank;
+    span.begin = span.blank + longer;
+    longer += span.length - 1;
   }
+  let unfilled = -blanks.length;
+  for (let i = 0; i < contextLength; i++) if (masks.has(ids[begin + i] as number)) unfilled++;
+  if (unfilled !== 0) throw new Error(`${unfilled} blanks of example ${index} have no span`);
   return {
     sample: batch.samples?.[index] as number,
     objective: batch.objectives?.[index] as number,
-    ids: [...batch.ids.subarray(begin, end)],
-    context,
-    positions,
-    spans: order.map((blank) => ({
-      begin: beginOf.get(blank) as number,
-      tokens: filled.get(blank) as number[],
-    })),
-    text,
+    textLength: contextLength + longer,
+    contextLength,
+    position,
+    spans: blanks.map(({ begin: from, length }) => ({ begin: from, length })),
   };
+}
+
+/** The length of the span whose start token is `start`. A suffix has no end-of-piece. */
+function spanLength({ ids, positions, blockPositions, targets }: Batch, start: number, end: number): number {
+  if (ids[start] !== special.sop) throw new Error(`token ${start} should start a span`);
+  for (let at = start; ; at++) {
+    if (positions[at] !== positions[start]) throw new Error(`position of token ${at}`);
+    if (blockPositions[at] !== at - start + 1) throw new Error(`block position of token ${at}`);
+    const target = targets?.[at] as number;
+    if (target === special.eop) return at - start;
+    if (at + 1 === end) return at - start + 1;
+    if (ids[at + 1] !== target) throw new Error(`token ${at + 1} should be the target of the one before`);
+  }
+}
+
+/** The text that an example was made of. */
+export function textOf(batch: Batch, index: number): number[] {
+  const { contextLength, spans } = exampleOf(batch, index);
+  const begin = batch.offsets[index] as number;
+  let at = begin + contextLength;
+  const filled = spans.map((span) => {
+    const tokens = [...(batch.targets?.subarray(at, at + span.length) ?? [])];
+    at += span.length + 1;
+    return { ...span, tokens };
+  });
+  const text: number[] = [];
+  let from = begin;
+  for (const { begin: start, length, tokens } of filled.sort((a, b) => a.begin - b.begin)) {
+    const kept = start - text.length;
+    text.push(...batch.ids.subarray(from, from + kept), ...tokens);
+    if (text.length !== start + length) throw new Error(`span at ${start} of example ${index}`);
+    from += kept + 1;
+  }
+  text.push(...batch.ids.subarray(from, begin + contextLength));
+  return text;
 }
 
 /** A small generator of rows: the same numbers everywhere. */

@@ -144,8 +144,8 @@ export class BlankInfilling {
    * A row of nothing that could be masked (a single token) becomes an example without a loss.
    * @throws GlmError GLM_INVALID_ARGUMENT for rows that are empty, too long or hold ids outside the vocabulary
    */
-  async batch(rows: readonly Int32Array[], { seed, index }: SampleOptions): Promise<Batch> {
-    return this.builder.build(rows, seed, index);
+  async batch(rows: readonly Int32Array[], options: SampleOptions): Promise<Batch> {
+    return this.builder.build(rows, options?.seed, options?.index);
   }
 
   /**
