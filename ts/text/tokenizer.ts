@@ -4,9 +4,11 @@ import type { SubwordDefinition, TokenizerDefinition } from './definition.js';
 import { EncodePool } from './encode-pool.js';
 import { readTokenizerFolder, writeTokenizerFolder } from './folder.js';
 import { type AddedToken, commandTokens, type LayoutName, layoutNames, usualLayout } from './layouts.js';
+import { isOpenEnded, withBlank } from './prompt.js';
 import { sentenceEndFlags } from './sentence-ends.js';
-import { type SpecialTokens, specialTokens } from './special-tokens.js';
+import { blankName, type SpecialTokens, specialTokens } from './special-tokens.js';
 import { createSubwords, type Subwords } from './subwords.js';
+import type { TextStream } from './text-stream.js';
 import { trainSubwords, type TrainTokenizerOptions } from './train/train.js';
 
 /** Text of up to so many characters takes a millisecond or two, and is encoded on the thread that asks. */
@@ -16,8 +18,8 @@ const smallBatch = 1 << 18;
 
 export interface LoadTokenizerOptions {
   /**
-   * Where the special tokens are, by the name of a published vocabulary. Left out, the folder's files say it (added_tokens.json), and where they do
-   * not, the kind of vocabulary does.
+   * Where the special tokens are, by the name of a published vocabulary. Left out, the folder's files say it
+   * (added_tokens.json), and where they do not, the kind of vocabulary does.
    */
   readonly layout?: LayoutName;
 }
@@ -33,6 +35,8 @@ export class Tokenizer {
   readonly #subwords: Subwords;
   readonly #codec: Codec;
   readonly #pool: EncodePool;
+  /** How the tokenizer's blanks are written. */
+  readonly #blanks: readonly string[];
 
   private constructor(
     definition: SubwordDefinition,
@@ -46,13 +50,14 @@ export class Tokenizer {
     this.#definition = { subwords: definition, commands };
     this.#codec = new Codec(this.#subwords, commands);
     this.#pool = new EncodePool(this.#definition);
+    this.#blanks = commands.filter(({ id }) => blankName(id, this.special)).map(({ text }) => text);
     this.vocabSize = this.#codec.size;
     this.sentenceEnds = sentenceEndFlags(this.vocabSize, (id) => this.#codec.written(id));
   }
 
   /**
-   * Loads a tokenizer from a folder: one that this package wrote, a GLM of the Hub, or any byte-level BPE, BERT or SentencePiece BPE vocabulary in
-   * the Hub's files.
+   * Loads a tokenizer from a folder: one that this package wrote, a GLM of the Hub, or any byte-level BPE,
+   * BERT or SentencePiece BPE vocabulary in the Hub's files.
    * @throws GlmError GLM_IO, GLM_TOKENIZER, GLM_INVALID_ARGUMENT
    */
   static async load(dir: string, { layout }: LoadTokenizerOptions = {}): Promise<Tokenizer> {
@@ -87,12 +92,29 @@ export class Tokenizer {
   /** The ids of a text. Nothing is added; command tokens in the text, such as [MASK], become their ids. */
   async encode(text: string): Promise<Int32Array> {
     if (typeof text !== 'string') throw invalid('encode', 'a string', text);
-    if (text.length <= shortText) return this.#codec.encode(text);
-    const [ids] = await this.#pool.encode([text]);
+    const [ids] = await (text.length > shortText ? this.#pool.encode([text]) : this.#encodeHere([text]));
     return ids!;
   }
 
-  /** The ids of each of many texts, as {@link encode} gives them. Large batches are encoded on all cores, beside the event loop. */
+  /**
+   * The model's input for a text with blanks: [CLS], the text, and the end of text unless it ends in [gMASK].
+   * A text without any blank gets [gMASK] at its end, or [MASK] where there is no [gMASK].
+   */
+  async encodePrompt(text: string): Promise<Int32Array> {
+    if (typeof text !== 'string') throw invalid('encodePrompt', 'a string', text);
+    const { cls, eos } = this.special;
+    const prompt = withBlank(text, this.#blanks);
+    const ids = await this.encode(prompt);
+    const input = new Int32Array(ids.length + (isOpenEnded(prompt) ? 1 : 2)).fill(eos);
+    input[0] = cls;
+    input.set(ids, 1);
+    return input;
+  }
+
+  /**
+   * The ids of each of many texts, as {@link encode} gives them. Large batches are encoded on all cores,
+   * beside the event loop.
+   */
   async encodeBatch(texts: readonly string[]): Promise<Int32Array[]> {
     if (!Array.isArray(texts)) throw invalid('encodeBatch', 'an array of strings', texts);
     let length = 0;
@@ -122,12 +144,22 @@ export class Tokenizer {
   }
 
   /** The text of ids, command tokens included. */
-  async decode(ids: ArrayLike<number>): Promise<string> {
-    for (let i = 0; i < ids.length; i++) this.#checkId('decode', ids[i]!);
-    return this.#codec.decode(ids);
+  decode(ids: ArrayLike<number>): Promise<string> {
+    return new Promise((resolve) => {
+      if (typeof ids?.length !== 'number') throw invalid('decode', 'an array of token ids', ids);
+      for (let i = 0; i < ids.length; i++) this.#checkId('decode', ids[i]!);
+      resolve(this.#codec.decode(ids));
+    });
   }
 
-  /** The piece of an id as the vocabulary spells it (`Ġthe`, `##ing`, `▁the`), or the text of a command token. */
+  /** Decodes ids one by one, as they come. */
+  decodeStream(): TextStream {
+    return this.#codec.stream();
+  }
+
+  /**
+   * The piece of an id as the vocabulary spells it (`Ġthe`, `##ing`, `▁the`), or the text of a command token.
+   */
   token(id: number): string {
     this.#checkId('token', id);
     return this.#codec.token(id);

@@ -1,0 +1,37 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { GlmError } from '../../errors.js';
+import { ioError } from '../../files.js';
+
+/** @throws GlmError GLM_IO */
+export async function openForReading(file: string): Promise<FileHandle> {
+  try {
+    return await open(file, 'r');
+  } catch (error) {
+    throw ioError(`cannot read ${file}`, error);
+  }
+}
+
+/** Fills `bytes` from a place in the file. @throws GlmError GLM_IO, GLM_CORRUPT_FILE */
+export async function readExactly(
+  file: string,
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let filled = 0; filled < bytes.length;) {
+    let bytesRead: number;
+    try {
+      ({ bytesRead } = await handle.read(bytes, filled, bytes.length - filled, position + filled));
+    } catch (error) {
+      throw ioError(`cannot read ${file}`, error);
+    }
+    if (bytesRead === 0) {
+      throw new GlmError(
+        'GLM_CORRUPT_FILE',
+        `expected ${file} to have ${position + bytes.length} bytes, found ${position + filled}; delete its folder and ` +
+          `tokenize the corpus again`,
+      );
+    }
+    filled += bytesRead;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Source } from '../sources.js';
+import { JsonLinesReader } from './json-lines.js';
+import { TextReader } from './text.js';
+
+/** What a file's documents are. Part of a corpus' identity: other values give another token file. */
+export interface DocumentRules {
+  /** What ends a document of a text file, besides the file's end. */
+  readonly documents: 'blank-line' | 'line' | 'file';
+  /** The field of a JSON line, or the column of a Parquet file, that holds the text. */
+  readonly field: string;
+}
+
+/** A stretch of a document's text: where it ends and the next begins, no tokenizer joins anything. */
+export interface Stretch {
+  readonly text: string;
+  /** Whether the document ends here. */
+  readonly last: boolean;
+}
+
+/** What a worker reads at a time. The parts of a file, one after the other, are all its documents. */
+export interface Part {
+  readonly index: number;
+  /** The file is one part. */
+  readonly whole: boolean;
+}
+
+/** Reads the documents of one file, part after part. Parts in ascending order read the file once. */
+export interface DocumentReader {
+  read(part: Part): AsyncIterable<readonly Stretch[]>;
+  /** Whether the part that was read last is the file's last one, or behind it. */
+  readonly ended: boolean;
+  /** How far the file on disk has been read. */
+  readonly consumed: number;
+  close(): Promise<void>;
+}
+
+/** Bytes of (unpacked) text in a part. */
+export const partBytes = 8 << 20;
+
+/** How many parts a file has, or undefined where only reading it shows. */
+export function countParts(source: Source, rules: DocumentRules): number | undefined {
+  if (source.format === 'text' && rules.documents === 'file') return 1;
+  // So little is not worth sharing, even packed.
+  if (source.size <= partBytes / 8) return 1;
+  if (source.gzip || source.format === 'parquet') return undefined;
+  return Math.ceil(source.size / partBytes);
+}
+
+export async function openReader(source: Source, rules: DocumentRules): Promise<DocumentReader> {
+  switch (source.format) {
+    case 'text':
+      return TextReader.open(source, rules.documents);
+    case 'json-lines':
+      return JsonLinesReader.open(source, rules.field);
+    case 'parquet':
+      throw new Error('parquet');
+  }
+}

@@ -1,0 +1,50 @@
+import { countParts, type DocumentRules, type Part } from './readers/reader.js';
+import type { Source } from './sources.js';
+import type { Progress } from './token-folder.js';
+
+/** A part of a source, by its index. */
+export interface PlannedPart {
+  readonly source: number;
+  readonly part: Part;
+}
+
+/** The parts of all sources in order. Of packed files only reading shows how many there are. */
+export class Plan {
+  readonly #sources: readonly Source[];
+  readonly #rules: DocumentRules;
+  #source: number;
+  #part: number;
+  #count: number | undefined;
+
+  constructor(sources: readonly Source[], rules: DocumentRules, from: Progress['next']) {
+    this.#sources = sources;
+    this.#rules = rules;
+    this.#source = from.source;
+    this.#part = from.part;
+    this.#countParts();
+  }
+
+  /** The next part; perhaps one behind a file's end, as long as that has not been seen. */
+  next(): PlannedPart | undefined {
+    while (this.#source < this.#sources.length) {
+      if (this.#part < (this.#count ?? Infinity)) {
+        const part = { index: this.#part++, whole: this.#count === 1 };
+        return { source: this.#source, part };
+      }
+      this.#source++;
+      this.#part = 0;
+      this.#countParts();
+    }
+    return undefined;
+  }
+
+  /** A source ends with this part, or before it. */
+  endsWith({ source, part }: PlannedPart): void {
+    if (source === this.#source) this.#count = Math.min(this.#count ?? Infinity, part.index + 1);
+  }
+
+  #countParts(): void {
+    const source = this.#sources[this.#source];
+    this.#count = source === undefined ? undefined : countParts(source, this.#rules);
+  }
+}

@@ -1,0 +1,59 @@
+/** A thread that reads parts of files and sends back their tokens. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { GlmError } from '../../errors.js';
+import { Codec } from '../../text/codec.js';
+import { createSubwords } from '../../text/subwords.js';
+import { type DocumentReader, openReader, type Part } from './readers/reader.js';
+import type { Source } from './sources.js';
+import { ChunkWriter } from './tokenize-chunks.js';
+import type { FromWorker, ToWorker, WorkerSetup } from './tokenize-messages.js';
+
+const port = parentPort!;
+const { tokenizer, rules, endOfText, bytesPerToken } = workerData as WorkerSetup;
+const codec = new Codec(createSubwords(tokenizer.subwords), tokenizer.commands);
+const chunks = new ChunkWriter(bytesPerToken, (chunk) => {
+  port.postMessage(chunk, [chunk.tokens.buffer as ArrayBuffer, chunk.documents.buffer as ArrayBuffer]);
+});
+
+/** Kept open from part to part: packed files can only be read forward. */
+let open: { file: string; reader: DocumentReader } | undefined;
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'written') return chunks.written();
+  void tokenizePart(message.source, message.part).then(
+    (end) => port.postMessage(end),
+    (error: unknown) => port.postMessage(failure(error)),
+  );
+});
+
+async function tokenizePart(source: Source, part: Part): Promise<FromWorker> {
+  const reader = await readerOf(source);
+  for await (const stretches of reader.read(part)) {
+    for (const { text, last } of stretches) {
+      chunks.add(codec.encode(text));
+      if (last) chunks.endDocument(endOfText);
+    }
+    await chunks.roomForMore();
+  }
+  chunks.flush();
+  return { type: 'end', last: reader.ended, consumed: reader.consumed };
+}
+
+async function readerOf(source: Source): Promise<DocumentReader> {
+  if (open?.file === source.file) return open.reader;
+  await open?.reader.close();
+  open = undefined;
+  const reader = await openReader(source, rules);
+  open = { file: source.file, reader };
+  return reader;
+}
+
+function failure(error: unknown): FromWorker {
+  if (error instanceof GlmError) return { type: 'error', code: error.code, message: error.message };
+  return {
+    type: 'error',
+    code: undefined,
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
+}
