@@ -4,7 +4,8 @@ import path from 'node:path';
 import { GlmError } from './errors.js';
 
 /**
- * Writes a whole file or nothing: into a new file beside it, synced, then renamed into place. Creates the folder if need be.
+ * Writes a whole file or nothing: into a new file beside it, synced, then renamed into place. Creates the
+ * folder if need be.
  * @param data the contents, or a function that writes them to the open file
  * @throws GlmError GLM_IO
  */
@@ -32,7 +33,7 @@ export async function writeFileAtomically(
 }
 
 /** Makes a rename in the folder last. Not every system can sync a folder; there it is left to the system. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, 'r');
     await handle.sync().finally(() => handle.close());

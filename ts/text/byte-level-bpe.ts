@@ -6,15 +6,25 @@ import { stretches } from './stretches.js';
 import type { Subwords } from './subwords.js';
 import { WordCache } from './word-cache.js';
 
-/** English contractions, then runs of letters, of digits and of anything else, each with the space before it, then white space. */
-const gpt2Pattern =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+/**
+ * English contractions, then runs of letters, of digits and of anything else, each with the space before it,
+ * then white space.
+ */
+const gpt2Pattern = new RegExp(
+  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\p{White_Space}\\p{L}\\p{N}]+" +
+    '|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+',
+  'gu',
+);
 
 /** Cuts text into words as GPT-2 does (encoder.py of openai/gpt-2); gives them in batches. */
 export function* gpt2Words(text: string): Iterable<readonly string[]> {
   for (const stretch of stretches(text)) yield stretch.match(gpt2Pattern) ?? [];
 }
-/** GPT-2's printable character for each byte: printable Latin-1 stands for itself, the other 68 bytes follow from U+0100 in their order. */
+
+/**
+ * GPT-2's printable character for each byte: printable Latin-1 stands for itself, the other 68 bytes follow
+ * from U+0100 in their order.
+ */
 export const byteCharacters: readonly string[] = (() => {
   let next = 0x100;
   return Array.from({ length: 256 }, (_, byte) => {
@@ -52,7 +62,8 @@ export class ByteLevelBpe implements Subwords {
       if (id !== undefined) return id;
       throw new GlmError(
         'GLM_TOKENIZER',
-        `expected a byte-level BPE vocabulary with a piece for each of the 256 bytes, found none for byte ${byte} ('${character}')`,
+        `expected a byte-level BPE vocabulary with a piece for each of the 256 bytes, ` +
+          `found none for byte ${byte} ('${character}')`,
       );
     });
 
@@ -64,7 +75,8 @@ export class ByteLevelBpe implements Subwords {
       if (leftId === undefined || rightId === undefined || merged === undefined) {
         throw new GlmError(
           'GLM_TOKENIZER',
-          `expected merge ${rank + 1} ('${left} ${right}') to join two pieces of the vocabulary to a third, but not all three are in it; ` +
+          `expected merge ${rank + 1} ('${left} ${right}') to join two pieces of the vocabulary to a third, ` +
+            `but not all three are in it; ` +
             `the vocabulary and the merges do not belong together`,
         );
       }
@@ -111,7 +123,15 @@ export class ByteLevelBpe implements Subwords {
     return Buffer.concat(parts).toString('utf8');
   }
 
-  /** The bytes that a piece spells. One with characters outside of GPT-2's alphabet, added by hand, stands for its own UTF-8. */
+  /** A character may be spread over several pieces. */
+  mayChange(text: string): boolean {
+    return text.endsWith('\ufffd');
+  }
+
+  /**
+   * The bytes that a piece spells. One with characters outside of GPT-2's alphabet, added by hand, stands for
+   * its own UTF-8.
+   */
   #bytesOf(id: number): Buffer {
     const piece = this.#pieces[id] ?? '';
     const bytes = Buffer.allocUnsafe(piece.length);

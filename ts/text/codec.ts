@@ -2,6 +2,7 @@ import { CommandTokens } from './command-tokens.js';
 import { IdBuffer } from './id-buffer.js';
 import type { CommandToken } from './special-tokens.js';
 import type { Subwords } from './subwords.js';
+import { TextStream } from './text-stream.js';
 import { isBlank } from './white-space.js';
 
 /** Encodes and decodes on the calling thread: a tokenizer without threads, files and promises. */
@@ -31,6 +32,13 @@ export class Codec {
 
   decode(ids: ArrayLike<number>): string {
     return this.#subwords.decode(ids, (id) => this.#commands.textOf(id));
+  }
+
+  stream(): TextStream {
+    return new TextStream(
+      (ids) => this.decode(ids),
+      (text) => this.#subwords.mayChange(text),
+    );
   }
 
   /** The piece of an id, or the text of a command token. */

@@ -2,7 +2,10 @@ import { escapeForRegExp } from './escape-for-reg-exp.js';
 import type { CommandToken } from './special-tokens.js';
 import { trimmedEnd } from './white-space.js';
 
-/** Finds command tokens in text, with the original's white-space rules (`EncodeAsIds` in data_utils/tokenization.py). */
+/**
+ * Finds command tokens in text, with the original's white-space rules (`EncodeAsIds` in
+ * data_utils/tokenization.py).
+ */
 export class CommandTokens {
   readonly #byText: Map<string, CommandToken>;
   readonly #textById: Map<number, string>;
@@ -16,7 +19,10 @@ export class CommandTokens {
     this.#anywhere = alternatives.length > 0 ? new RegExp(alternatives.join('|'), 'g') : undefined;
   }
 
-  /** Calls back for the text between command tokens and for each command token, in order. Empty stretches are left out. */
+  /**
+   * Calls back for the text between command tokens and for each command token, in order. Empty stretches are
+   * left out.
+   */
   split(text: string, onText: (text: string) => void, onCommand: (id: number) => void): void {
     let from = 0;
     if (this.#anywhere !== undefined) {

@@ -3,7 +3,10 @@ import type { CommandToken } from './special-tokens.js';
 /** Byte-level byte pair encoding, as GPT-2 and RoBERTa use it. */
 export interface ByteLevelBpeDefinition {
   readonly type: 'bpe';
-  /** The piece of each id in GPT-2's printable spelling of bytes (`Ġthe`); an empty string where an id has none. */
+  /**
+   * The piece of each id in GPT-2's printable spelling of bytes (`Ġthe`); an empty string where an id has
+   * none.
+   */
   readonly pieces: readonly string[];
   /** Pairs of pieces, the one to be joined first at the front. */
   readonly merges: readonly (readonly [string, string])[];
@@ -26,7 +29,10 @@ export interface SentencePieceDefinition {
 
 export type SubwordDefinition = ByteLevelBpeDefinition | WordPieceDefinition | SentencePieceDefinition;
 
-/** Everything a tokenizer is made of, as plain data: it can be posted to a worker thread and written to a folder. */
+/**
+ * Everything a tokenizer is made of, as plain data: it can be posted to a worker thread and written to a
+ * folder.
+ */
 export interface TokenizerDefinition {
   readonly subwords: SubwordDefinition;
   readonly commands: readonly CommandToken[];

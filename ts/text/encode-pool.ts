@@ -24,7 +24,10 @@ interface Thread {
   readonly jobs: Job[];
 }
 
-/** Encodes on other threads, as many as there are cores. They start when there is work and do not keep the process alive. */
+/**
+ * Encodes on other threads, as many as there are cores. They start when there is work and do not keep the
+ * process alive.
+ */
 export class EncodePool {
   readonly #definition: TokenizerDefinition;
   /** The definition as bytes that all threads read. */

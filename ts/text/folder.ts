@@ -17,7 +17,8 @@ export interface TokenizerFiles {
 }
 
 /**
- * Reads a tokenizer's folder as the Hub has it: the vocabulary and, where there are any, added_tokens.json and tokenizer_config.json.
+ * Reads a tokenizer's folder as the Hub has it: the vocabulary and, where there are any, added_tokens.json
+ * and tokenizer_config.json.
  * @throws GlmError GLM_IO, GLM_TOKENIZER
  */
 export async function readTokenizerFolder(dir: string): Promise<TokenizerFiles> {
@@ -117,12 +118,16 @@ async function readVocabulary(
   if (files.has('tokenizer.json')) return readTokenizerJson(at('tokenizer.json'));
   throw new GlmError(
     'GLM_TOKENIZER',
-    `${dir}: expected a tokenizer (vocab.txt, or vocab.json with merges.txt, or a SentencePiece .model file, or tokenizer.json), ` +
+    `${dir}: expected a tokenizer (vocab.txt, or vocab.json with merges.txt, or a SentencePiece .model file, ` +
+      `or tokenizer.json), ` +
       `found ${files.size === 0 ? 'an empty folder' : [...files].sort().slice(0, 12).join(', ')}; copy the tokenizer's files there`,
   );
 }
 
-/** The name of the SentencePiece model: GLM's is cog-pretrain.model, others are accepted when there is one only. */
+/**
+ * The name of the SentencePiece model: GLM's is cog-pretrain.model, others are accepted when there is one
+ * only.
+ */
 function sentencePieceFile(files: ReadonlySet<string>): string | undefined {
   if (files.has('cog-pretrain.model')) return 'cog-pretrain.model';
   const models = [...files].filter((name) => name.endsWith('.model'));

@@ -10,7 +10,10 @@ interface Layout {
   readonly pieces: Partial<Record<SpecialRole, string>>;
   /** Texts that differ from the usual ones. */
   readonly texts?: Partial<Record<SpecialRole, string>>;
-  /** Roles of the ids that follow the vocabulary, in order. Several roles may share one; an empty entry is an id that is not used. */
+  /**
+   * Roles of the ids that follow the vocabulary, in order. Several roles may share one; an empty entry is an
+   * id that is not used.
+   */
   readonly appended: readonly (readonly SpecialRole[])[];
 }
 
@@ -22,7 +25,10 @@ const bert = {
 
 const chinese = [['pad', 'eos'], ['sep'], ['cls'], ['mask'], ['unk'], [], ['sop']] as const;
 
-/** The vocabularies of the published models, by the names that the original gives them (its data_utils/tokenization.py). */
+/**
+ * The vocabularies of the published models, by the names that the original gives them (its
+ * data_utils/tokenization.py).
+ */
 const layouts = {
   /** glm-base and glm-large with task masks. */
   'bert-base-uncased': { ...bert, appended: [['sop'], ['eop'], ['gmask'], ['smask'], ['dblock']] },
@@ -65,8 +71,9 @@ export function usualLayout(subwords: Subwords): LayoutName {
 }
 
 /**
- * The command tokens of a vocabulary: those that its files add, the special tokens of the layout that are pieces of the vocabulary, and, unless
- * the files say where Part B's tokens are, those that the layout appends.
+ * The command tokens of a vocabulary: those that its files add, the special tokens of the layout that are
+ * pieces of the vocabulary, and, unless the files say where Part B's tokens are, those that the layout
+ * appends.
  */
 export function commandTokens(
   subwords: Subwords,

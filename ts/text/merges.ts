@@ -2,17 +2,21 @@ import { Heap } from './heap.js';
 
 /** Marks "this pair is not joined": larger than any rank. */
 const noRank = 0x7fffffff;
-/** Up to here a word is merged by looking at all its pairs again and again, which is faster than a heap; beyond it would be quadratic. */
+/**
+ * Up to here a word is merged by looking at all its pairs again and again, which is faster than a heap;
+ * beyond it would be quadratic.
+ */
 const shortWord = 64;
 const slotFields = 4;
 
 /**
- * Which pairs of symbols byte pair encoding joins, in which order, to which symbol. An open-addressing hash table in one typed array:
- * a slot is left, right, rank, merged; rank -1 marks an empty slot.
+ * Which pairs of symbols byte pair encoding joins, in which order, to which symbol. An open-addressing hash
+ * table in one typed array: a slot is left, right, rank, merged; rank -1 marks an empty slot.
  */
 export class MergeTable {
   readonly #slots: Int32Array;
   readonly #mask: number;
+  readonly #ranks = new Int32Array(shortWord);
 
   constructor(maxMerges: number) {
     const capacity = 2 ** Math.ceil(Math.log2(Math.max(2, maxMerges * 2)));
@@ -33,8 +37,8 @@ export class MergeTable {
   }
 
   /**
-   * Joins pairs of the first `length` symbols until none is left to join: each time the pair of the lowest rank, the leftmost of equals.
-   * Works in place and returns the new length.
+   * Joins pairs of the first `length` symbols until none is left to join: each time the pair of the lowest
+   * rank, the leftmost of equals. Works in place and returns the new length.
    */
   apply(symbols: Int32Array, length: number): number {
     return length <= shortWord ? this.#applyByScan(symbols, length) : this.#applyByHeap(symbols, length);
@@ -60,8 +64,6 @@ export class MergeTable {
     return this.#slots[this.#find(left, right) + 3]!;
   }
 
-  readonly #ranks = new Int32Array(shortWord);
-
   #applyByScan(symbols: Int32Array, length: number): number {
     const ranks = this.#ranks;
     for (let i = 0; i + 1 < length; i++) ranks[i] = this.#rank(symbols[i]!, symbols[i + 1]!);
@@ -79,7 +81,10 @@ export class MergeTable {
     return length;
   }
 
-  /** O(n log n): a linked list of symbols and a heap of the pairs worth joining. An entry whose pair has changed since is stale and skipped. */
+  /**
+   * O(n log n): a linked list of symbols and a heap of the pairs worth joining. An entry whose pair has
+   * changed since is stale and skipped.
+   */
   #applyByHeap(symbols: Int32Array, length: number): number {
     const next = new Int32Array(length);
     const previous = new Int32Array(length);
@@ -101,9 +106,10 @@ export class MergeTable {
     for (let entry = heap.pop(); entry !== undefined; entry = heap.pop()) {
       const at = entry % positions;
       const right = next[at]!;
-      if (symbols[at] === gone || right === -1) continue;
-      if (this.#rank(symbols[at]!, symbols[right]!) !== Math.floor(entry / positions)) continue;
-      symbols[at] = this.#merged(symbols[at]!, symbols[right]!);
+      const symbol = symbols[at]!;
+      if (symbol === gone || right === -1) continue;
+      if (this.#rank(symbol, symbols[right]!) !== Math.floor(entry / positions)) continue;
+      symbols[at] = this.#merged(symbol, symbols[right]!);
       symbols[right] = gone;
       next[at] = next[right]!;
       if (next[at] !== -1) previous[next[at]!] = at;

@@ -1,8 +1,8 @@
 import { GlmError } from '../errors.js';
 
 /**
- * Ids of the tokens with a meaning of their own. Which exist depends on the tokenizer: the BERT vocabularies of the published models have one
- * mask only, the GPT-2 ones have three (`layouts.ts`).
+ * Ids of the tokens with a meaning of their own. Which exist depends on the tokenizer: the BERT vocabularies
+ * of the published models have one mask only, the GPT-2 ones have three (`layouts.ts`).
  */
 export interface SpecialTokens {
   /** Fills up rows; never looked at. In most layouts the same token as `eos`. */
@@ -30,7 +30,10 @@ export interface SpecialTokens {
 /** A role of {@link SpecialTokens}. */
 export type SpecialRole = keyof SpecialTokens;
 
-/** A special token as it may stand in a text. Several may share one id; when decoding, the last of them is written. */
+/**
+ * A special token as it may stand in a text. Several may share one id; when decoding, the last of them is
+ * written.
+ */
 export interface CommandToken {
   readonly text: string;
   readonly id: number;

@@ -16,7 +16,10 @@ export function startWorker(module: URL, data: unknown, transfer: readonly Trans
   return new Worker(script, { eval: true, execArgv: [], workerData: data, transferList: [...transfer] });
 }
 
-/** An error that a worker thread did not catch, as this thread would have thrown it: a GlmError arrives as a plain Error with its code. */
+/**
+ * An error that a worker thread did not catch, as this thread would have thrown it: a GlmError arrives as a
+ * plain Error with its code.
+ */
 export function errorFromWorker(error: unknown): Error {
   if (!(error instanceof Error))
     return new Error(`a worker thread failed: ${String(error)}`, { cause: error });

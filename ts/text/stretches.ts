@@ -2,8 +2,8 @@ const usualLength = 1 << 16;
 const cut = /(?<=\P{White_Space}) (?=\P{White_Space})/gu;
 
 /**
- * Cuts long text before single spaces, where every tokenizer here starts a new word anyway, so that no more than a stretch of it is in work at a
- * time. The stretches joined are the text.
+ * Cuts long text before single spaces, where every tokenizer here starts a new word anyway, so that no more
+ * than a stretch of it is in work at a time. The stretches joined are the text.
  */
 export function* stretches(text: string): Iterable<string> {
   let start = 0;

@@ -4,7 +4,10 @@ import type { IdBuffer } from './id-buffer.js';
 import { SentencePiece } from './sentencepiece/sentence-piece.js';
 import { WordPiece } from './word-piece.js';
 
-/** Turns text without command tokens into the ids of a vocabulary, and back. Synchronous; not shared between threads. */
+/**
+ * Turns text without command tokens into the ids of a vocabulary, and back. Synchronous; not shared between
+ * threads.
+ */
 export interface Subwords {
   readonly type: SubwordDefinition['type'];
 
@@ -23,9 +26,13 @@ export interface Subwords {
   written(id: number): string;
 
   /**
-   * Text a person would accept. `commandText` gives the text of ids that are command tokens, whether or not they are also in this vocabulary.
+   * Text a person would accept. `commandText` gives the text of ids that are command tokens, whether or not
+   * they are also in this vocabulary.
    */
   decode(ids: ArrayLike<number>, commandText: (id: number) => string | undefined): string;
+
+  /** Whether the end of a decoded text may change when more tokens follow. */
+  mayChange(text: string): boolean;
 }
 
 export function createSubwords(definition: SubwordDefinition): Subwords {

@@ -4,8 +4,8 @@ const maxWords = 1 << 17;
 const maxWordLength = 64;
 
 /**
- * Remembers the tokens of words. Text repeats itself: of 2.0 million words in 10.8 MB of speeches 32 thousand differ, so that encoding costs
- * about as much as finding the words. When full it starts again.
+ * Remembers the tokens of words. Text repeats itself: of 2.0 million words in 10.8 MB of speeches 32 thousand
+ * differ, so that encoding costs about as much as finding the words. When full it starts again.
  */
 export class WordCache {
   readonly #tokens = new Map<string, number | Int32Array>();

@@ -18,8 +18,8 @@ const endsInIdeograph =
 const startsWithIdeograph = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}（）《》「」『』]/u;
 
 /**
- * Writes word pieces as text. Word pieces do not say where spaces were: words get one between them, and punctuation is set as it is in English and
- * Chinese (`co-founded`, `don't`, `(3.14, "x")`).
+ * Writes word pieces as text. Word pieces do not say where spaces were: words get one between them, and
+ * punctuation is set as it is in English and Chinese (`co-founded`, `don't`, `(3.14, "x")`).
  */
 export function joinWordPieces(tokens: readonly WordPieceToken[]): string {
   const words = gluedWords(tokens);
@@ -31,7 +31,8 @@ export function joinWordPieces(tokens: readonly WordPieceToken[]): string {
     text += word.text;
     if (word.text === '"') insideQuotes = !insideQuotes;
   });
-  return text;
+  // Korean was taken apart to letters when accents were stripped.
+  return text.normalize('NFC');
 }
 
 /** Puts pieces that continue a word onto it. */

@@ -11,7 +11,8 @@ const unknownPiece = '[UNK]';
 
 /** The characters that BERT takes for CJK ideographs: each is a word. */
 const cjk =
-  '\\u4e00-\\u9fff\\u3400-\\u4dbf\\u{20000}-\\u{2a6df}\\u{2a700}-\\u{2b73f}\\u{2b740}-\\u{2b81f}\\u{2b820}-\\u{2ceaf}\\uf900-\\ufaff\\u{2f800}-\\u{2fa1f}';
+  '\\u4e00-\\u9fff\\u3400-\\u4dbf\\u{20000}-\\u{2a6df}\\u{2a700}-\\u{2b73f}\\u{2b740}-\\u{2b81f}' +
+  '\\u{2b820}-\\u{2ceaf}\\uf900-\\ufaff\\u{2f800}-\\u{2fa1f}';
 /** And for punctuation: Unicode's, and all of ASCII that is neither letter, digit nor space. */
 const punctuation = '\\p{P}!-/:-@[-`{-~';
 const basicToken = new RegExp(`[${cjk}${punctuation}]|[^\\s${cjk}${punctuation}]+`, 'gu');
@@ -20,9 +21,16 @@ const spaced = /[^\t\n\r\p{Z}]+/gu;
 const plain = /^[\x21-\x7e]*$/;
 /** Control, format, private and unassigned characters, and the replacement character, are removed. */
 const removed = /[\p{C}\ufffd]/gu;
+/**
+ * Whether there is a space before these depends on what follows; a Korean syllable may get one more letter.
+ */
+const openEnd = /['/_\-\u1100-\u11ff\uac00-\ud7a3]$/;
 const accents = /\p{Mn}/gu;
 
-/** Cuts text at white space, as BERT's basic tokenizer sees it. All else that it does stays inside of these words. */
+/**
+ * Cuts text at white space, as BERT's basic tokenizer sees it. All else that it does stays inside of these
+ * words.
+ */
 export function spacedWords(text: string): readonly string[] {
   return text.match(spaced) ?? [];
 }
@@ -88,7 +96,9 @@ export class WordPiece implements Subwords {
     return ids;
   }
 
-  /** Takes the longest piece that fits, again and again; if none fits somewhere, the whole token is unknown. */
+  /**
+   * Takes the longest piece that fits, again and again; if none fits somewhere, the whole token is unknown.
+   */
   #encodeToken(token: string): void {
     const whole = this.#idOf.get(token);
     if (whole !== undefined) return this.#word.push(whole);
@@ -128,6 +138,10 @@ export class WordPiece implements Subwords {
         return { text: command ?? this.#pieces[id] ?? '', isCommand: command !== undefined };
       }),
     );
+  }
+
+  mayChange(text: string): boolean {
+    return openEnd.test(text);
   }
 }
 

@@ -5,7 +5,8 @@ import { isObject, malformed, readJsonObject } from './text-file.js';
 import { piecesOfIds } from './vocab-json.js';
 
 /**
- * tokenizer.json of the `tokenizers` library, as far as it describes a byte-level BPE or BERT's word pieces; that is what GLM and GPT-2 have.
+ * tokenizer.json of the `tokenizers` library, as far as it describes a byte-level BPE or BERT's word pieces;
+ * that is what GLM and GPT-2 have.
  */
 export async function readTokenizerJson(
   file: string,

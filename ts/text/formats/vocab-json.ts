@@ -4,7 +4,9 @@ import { isObject, malformed, readJsonObject, readTextFile } from './text-file.j
 /** Ids are kept below this, so that a wild one in a file does not take all memory. */
 const maxVocabulary = 1 << 21;
 
-/** vocab.json of GPT-2: an object from piece to id. Returns the piece of each id, empty where there is none. */
+/**
+ * vocab.json of GPT-2: an object from piece to id. Returns the piece of each id, empty where there is none.
+ */
 export async function readVocabJson(file: string): Promise<string[]> {
   return piecesOfIds(await readJsonObject(file), file);
 }

@@ -1,9 +1,10 @@
 import { GlmError } from '../../errors.js';
 
 /**
- * The compiled rules of a SentencePiece normaliser (`precompiled_charsmap`): the size of a trie, the trie, and the replacements, each ended by a zero
- * byte. The trie is a double array as darts-clone lays it out (https://github.com/s-yata/darts-clone): it leads from the UTF-8 bytes of a
- * sequence of characters to the place of its replacement.
+ * The compiled rules of a SentencePiece normaliser (`precompiled_charsmap`): the size of a trie, the trie,
+ * and the replacements, each ended by a zero byte. The trie is a double array as darts-clone lays it out
+ * (https://github.com/s-yata/darts-clone): it leads from the UTF-8 bytes of a sequence of characters to the
+ * place of its replacement.
  */
 export class CharsMap {
   readonly #units: Uint32Array;
@@ -15,14 +16,18 @@ export class CharsMap {
     if (charsMap.length > 0 && (trieSize % 4 !== 0 || trieSize === 0 || trieSize > charsMap.length - 4)) {
       throw new GlmError(
         'GLM_TOKENIZER',
-        `SentencePiece model: expected a trie within the ${charsMap.length} bytes of the normaliser, found a size of ${trieSize}; the file is damaged`,
+        `SentencePiece model: expected a trie within the ${charsMap.length} bytes of the normaliser, ` +
+          `found a size of ${trieSize}; the file is damaged`,
       );
     }
     this.#units = Uint32Array.from({ length: trieSize / 4 }, (_, i) => view.getUint32(4 + 4 * i, true));
     this.#replacements = charsMap.subarray(4 + trieSize);
   }
 
-  /** The rule for the longest sequence that bytes[start …) begins with: its length in bytes and the replacement. */
+  /**
+   * The rule for the longest sequence that bytes[start …) begins with: its length in bytes and the
+   * replacement.
+   */
   longestRule(bytes: Uint8Array, start: number): { length: number; replacement: Uint8Array } | undefined {
     const units = this.#units;
     if (units.length === 0) return undefined;
@@ -46,8 +51,8 @@ export class CharsMap {
   }
 }
 
-// A unit of the double array: bit 31 marks a leaf, bit 8 that a leaf follows, bits 0 to 7 the label, bits 10 to 30 the offset, in units of 1, or of
-// 256 if bit 9 is set.
+// A unit of the double array: bit 31 marks a leaf, bit 8 that a leaf follows, bits 0 to 7 the label, bits 10
+// to 30 the offset, in units of 1, or of 256 if bit 9 is set.
 
 function hasLeaf(unit: number): boolean {
   return (unit & 0x100) !== 0;

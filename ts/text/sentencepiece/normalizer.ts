@@ -9,7 +9,10 @@ const spaceSymbolBytes = Buffer.from(spaceSymbol);
 
 type NormalizerSettings = Pick<SentencePieceModel, 'charsMap' | 'addDummyPrefix' | 'removeExtraWhitespaces'>;
 
-/** SentencePiece's normaliser (normalizer.cc): rewrites characters by the model's rules, tidies white space and makes it visible. */
+/**
+ * SentencePiece's normaliser (normalizer.cc): rewrites characters by the model's rules, tidies white space
+ * and makes it visible.
+ */
 export class Normalizer {
   readonly #rules: CharsMap;
   readonly #addDummyPrefix: boolean;

@@ -2,9 +2,14 @@ import { GlmError } from '../../errors.js';
 
 const utf8 = new TextDecoder();
 
-/** Steps through the fields of a protocol buffer message (https://protobuf.dev/programming-guides/encoding). */
+/**
+ * Steps through the fields of a protocol buffer message (https://protobuf.dev/programming-guides/encoding).
+ */
 export class ProtobufReader {
-  /** The number of the field that `next` came to, and its value, as far as the field is of that kind; the others are undefined or old. */
+  /**
+   * The number of the field that `next` came to, and its value, as far as the field is of that kind; the
+   * others are undefined or old.
+   */
   field = 0;
   integer: number | undefined;
   float: number | undefined;
@@ -85,7 +90,8 @@ export class ProtobufReader {
   #damaged(expected: string): GlmError {
     return new GlmError(
       'GLM_TOKENIZER',
-      `SentencePiece model: expected ${expected} at byte ${this.#at} of ${this.#end}; the file is damaged or not a model`,
+      `SentencePiece model: expected ${expected} at byte ${this.#at} of ${this.#end}; ` +
+        `the file is damaged or not a model`,
     );
   }
 }

@@ -72,7 +72,10 @@ export class SentencePiece implements Subwords {
     return this.#write(id).replaceAll(spaceSymbol, ' ');
   }
 
-  /** The library's way (`DecodeIds`): no space at the start. Command tokens stand between stretches that are decoded each for itself. */
+  /**
+   * The library's way (`DecodeIds`): no space at the start. Command tokens stand between stretches that are
+   * decoded each for itself.
+   */
   decode(ids: ArrayLike<number>, commandText: (id: number) => string | undefined): string {
     let text = '';
     let stretch = '';
@@ -90,6 +93,10 @@ export class SentencePiece implements Subwords {
     return text + stretch;
   }
 
+  mayChange(): boolean {
+    return false;
+  }
+
   #write(id: number): string {
     const piece = this.#model.pieces[id];
     if (piece === undefined || piece.type === pieceType.control) return '';
@@ -98,8 +105,8 @@ export class SentencePiece implements Subwords {
 }
 
 /**
- * Every way to put a piece together from two others. SentencePiece joins the pair whose piece has the highest score, the leftmost of equals:
- * the pieces in the order of their scores are the ranks.
+ * Every way to put a piece together from two others. SentencePiece joins the pair whose piece has the highest
+ * score, the leftmost of equals: the pieces in the order of their scores are the ranks.
  */
 function mergesOf(ids: readonly number[], pieces: readonly Piece[]): MergeTable {
   const normal = new Map(ids.map((id) => [pieces[id]!.text, id]));

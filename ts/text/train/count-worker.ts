@@ -1,4 +1,5 @@
-// A worker thread that counts words: gets parts of files one by one and asks for the next, or is told that there are no more and gives its counts.
+// A worker thread that counts words: gets parts of files one by one and asks for the next, or is told that
+// there are no more and gives its counts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { type FilePart, readPart } from './file-parts.js';
 import { type TrainableType, WordCounts } from './word-counts.js';

@@ -14,7 +14,10 @@ const partSize = 4 << 20;
 const searchSize = 64 << 10;
 const [lineFeed, space] = [0x0a, 0x20];
 
-/** Cuts files into parts of about 4 MiB that threads can work on, at ends of lines if there are any. The cuts depend on the files alone. */
+/**
+ * Cuts files into parts of about 4 MiB that threads can work on, at ends of lines if there are any. The cuts
+ * depend on the files alone.
+ */
 export async function fileParts(files: readonly string[]): Promise<FilePart[]> {
   const parts: FilePart[] = [];
   for (const file of files) {
@@ -45,12 +48,16 @@ export async function readPart({ file, start, end }: FilePart): Promise<string> 
     const line = (await countLines(handle, start)) + firstLineNotUtf8(read);
     throw new GlmError(
       'GLM_DATA',
-      `${file}:${line}: expected UTF-8 text, found bytes that are not; convert the file to UTF-8 (for instance with iconv)`,
+      `${file}:${line}: expected UTF-8 text, found bytes that are not; ` +
+        `convert the file to UTF-8 (for instance with iconv)`,
     );
   });
 }
 
-/** The first place from `from` on where words do not go on: after a line, after a space, or else between two characters. */
+/**
+ * The first place from `from` on where words do not go on: after a line, after a space, or else between two
+ * characters.
+ */
 async function cutAfter(handle: FileHandle, from: number, size: number): Promise<number> {
   if (from >= size) return size;
   const window = Buffer.alloc(searchSize);

@@ -3,7 +3,10 @@ import { Heap } from '../heap.js';
 /** Symbols are below this, so that a pair of them makes one exact number. */
 const maxSymbols = 2 ** 21;
 
-/** Two neighbouring symbols, how often they occur in the text, and the words where they do (some of them perhaps no longer, or twice). */
+/**
+ * Two neighbouring symbols, how often they occur in the text, and the words where they do (some of them
+ * perhaps no longer, or twice).
+ */
 interface Pair {
   readonly left: number;
   readonly right: number;
@@ -11,7 +14,10 @@ interface Pair {
   readonly words: number[];
 }
 
-/** The words of a text, each once, as symbols: word w is `symbols[starts[w] … starts[w + 1])` and occurs `counts[w]` times. */
+/**
+ * The words of a text, each once, as symbols: word w is `symbols[starts[w] … starts[w + 1])` and occurs
+ * `counts[w]` times.
+ */
 export interface WordTable {
   readonly symbols: Int32Array;
   readonly starts: Int32Array;
@@ -19,12 +25,14 @@ export interface WordTable {
 }
 
 /**
- * Learns byte pair encoding (Sennrich et al. 2016): again and again the most frequent pair of neighbours becomes one symbol. Counts are kept up to
- * date in the words that a merge touches, so that the work is about the number of symbols that disappear, times the logarithm of the heap. Of pairs
- * with equal counts the one of the older symbols is first: the same words give the same merges, in whatever order they come.
+ * Learns byte pair encoding (Sennrich et al. 2016): again and again the most frequent pair of neighbours
+ * becomes one symbol. Counts are kept up to date in the words that a merge touches, so that the work is about
+ * the number of symbols that disappear, times the logarithm of the heap. Of pairs with equal counts the one
+ * of the older symbols is first: the same words give the same merges, in whatever order they come.
  *
  * @param words changed in place
- * @param join gives the symbol of two joined symbols, an existing one if the piece is known already; undefined ends the training
+ * @param join gives the symbol of two joined symbols, an existing one if the piece is known already;
+ * undefined ends the training
  * @returns the pairs in the order in which they were joined
  */
 export function learnMerges(
@@ -41,7 +49,10 @@ class MergeLearner {
   /** Words shrink: their present lengths. */
   readonly #lengths: Int32Array;
   readonly #pairs = new Map<number, Pair>();
-  /** Pairs by count. The count of an entry is the one when it was put in; the pair's own may be smaller by now. */
+  /**
+   * Pairs by count. The count of an entry is the one when it was put in; the pair's own may be smaller by
+   * now.
+   */
   readonly #queue = new Heap<{ pair: Pair; count: number }>(
     (a, b) =>
       a.count > b.count ||

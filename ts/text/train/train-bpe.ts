@@ -6,10 +6,16 @@ import { learnMerges, type WordTable } from './learn-merges.js';
 /** The 256 bytes and the 10 special tokens of the layout 'gpt2'. */
 export const leastBpeVocabulary = 256 + 10;
 
-/** What follows the learned pieces: the end of text is a piece itself, as in GPT-2's vocabulary, the others are appended to it. */
+/**
+ * What follows the learned pieces: the end of text is a piece itself, as in GPT-2's vocabulary, the others
+ * are appended to it.
+ */
 const appendedTokens = 9;
 
-/** Learns a byte-level BPE vocabulary laid out like GPT-2's: bytes, merges, end of text; then the layout's appended tokens up to vocabSize. */
+/**
+ * Learns a byte-level BPE vocabulary laid out like GPT-2's: bytes, merges, end of text; then the layout's
+ * appended tokens up to vocabSize.
+ */
 export function trainBpe(
   words: readonly string[],
   counts: Float64Array,

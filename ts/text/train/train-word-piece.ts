@@ -9,9 +9,9 @@ const appendedTokens = 5;
 export const leastWordPieceVocabulary = 64;
 
 /**
- * Learns a vocabulary of word pieces laid out like BERT's: special tokens, the alphabet (characters that start a word, and with `##` those that go
- * on), then what joining the most frequent neighbours makes. The alphabet takes half of the vocabulary at most; words with rarer characters are
- * left out.
+ * Learns a vocabulary of word pieces laid out like BERT's: special tokens, the alphabet (characters that
+ * start a word, and with `##` those that go on), then what joining the most frequent neighbours makes. The
+ * alphabet takes half of the vocabulary at most; words with rarer characters are left out.
  */
 export function trainWordPiece(
   words: readonly string[],

@@ -21,7 +21,8 @@ async function train({ files, type, vocabSize, threads }: TrainTask): Promise<Su
   if (words.size === 0) {
     throw new GlmError(
       'GLM_DATA',
-      `expected text to train a tokenizer on, found no words in ${files.length} file(s) (${files.slice(0, 3).join(', ')})`,
+      `expected text to train a tokenizer on, found no words in ${files.length} file(s) ` +
+        `(${files.slice(0, 3).join(', ')})`,
     );
   }
   const learn = type === 'bpe' ? trainBpe : trainWordPiece;

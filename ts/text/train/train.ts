@@ -8,9 +8,15 @@ import type { TrainTask } from './train-worker.js';
 import type { TrainableType } from './word-counts.js';
 
 export interface TrainTokenizerOptions {
-  /** 'bpe': byte-level byte pair encoding, as GPT-2 has it; it can write any text. 'wordpiece': word pieces of lower-cased text, as BERT has them. */
+  /**
+   * 'bpe': byte-level byte pair encoding, as GPT-2 has it; it can write any text. 'wordpiece': word pieces of
+   * lower-cased text, as BERT has them.
+   */
   readonly type: TrainableType;
-  /** Number of tokens, the special ones included. Fewer come out only if the text does not have enough different words. */
+  /**
+   * Number of tokens, the special ones included. Fewer come out only if the text does not have enough
+   * different words.
+   */
   readonly vocabSize: number;
   /** Threads that count words; by default one for each core. They do not change the result. */
   readonly threads?: number;

@@ -6,7 +6,10 @@ import { basicTokens, spacedWords } from '../word-piece.js';
 
 export type TrainableType = 'bpe' | 'wordpiece';
 
-/** How often each word occurs in text, in the words of one kind of tokenizer. Command tokens in the text are no words. */
+/**
+ * How often each word occurs in text, in the words of one kind of tokenizer. Command tokens in the text are
+ * no words.
+ */
 export class WordCounts {
   readonly #counts = new Map<string, number>();
   readonly #commands = new CommandTokens(
