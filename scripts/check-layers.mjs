@@ -21,6 +21,7 @@ const cppLayers = {
   binding: ['base', 'runtime', 'backend', 'cpu', 'cuda', 'tensor', 'autograd', 'ops', 'io'],
 };
 
+const foundation = ['errors', 'files', 'io', 'native', 'tensor', 'text', 'data', 'model', 'metrics'];
 const tsLayers = {
   errors: [],
   files: ['errors'],
@@ -31,9 +32,12 @@ const tsLayers = {
   metrics: ['errors'],
   data: ['errors', 'files', 'io', 'native', 'text'],
   model: ['errors', 'files', 'io', 'native', 'tensor', 'data'],
-  train: ['errors', 'files', 'io', 'native', 'tensor', 'text', 'data', 'model'],
-  generate: ['errors', 'files', 'io', 'native', 'tensor', 'text', 'data', 'model'],
-  tasks: ['errors', 'files', 'io', 'native', 'tensor', 'text', 'data', 'model', 'metrics', 'generate'],
+  generate: foundation,
+  glm: [...foundation, 'generate'],
+  train: [...foundation, 'generate', 'glm'],
+  tasks: [...foundation, 'generate', 'glm', 'train'],
+  index: [...foundation, 'generate', 'glm', 'train', 'tasks'],
+  cli: [...foundation, 'generate', 'glm', 'train', 'tasks', 'index'],
 };
 // The facade uses all of these; the package's entry and the commands use the facade too.
 tsLayers.glm = Object.keys(tsLayers);

@@ -1,3 +1,12 @@
 export { GlmError, type GlmErrorCode } from './errors.js';
 export { GLM, type CreateOptions, type DeviceOptions, type LoadOptions } from './glm.js';
 export { type GlmConfig, type GlmConfigInput, presets } from './model/config.js';
+export type { FillOptions } from './generate/options.js';
+export type { FillResult } from './generate/fill.js';
+export { Tokenizer } from './text/tokenizer.js';
+export { Corpus } from './data/corpus.js';
+export { BlankInfilling } from './data/blank-infilling.js';
+export type { Batch } from './data/batch.js';
+export { Trainer } from './train/trainer.js';
+export type { TrainerOptions } from './train/options.js';
+export type * from './train/events.js';

@@ -129,11 +129,14 @@ export interface SuffixLayoutOptions {
 
 /** Turns rows of tokens into examples with blanks. Holds no state: the same rows, seed and index give the same batch. */
 export class BlankInfilling {
+  /** Tokens of the longest text, with its [CLS]. */
+  readonly maxLength: number;
   private readonly builder: NativeSpanBuilder;
 
   /** @throws GlmError GLM_INVALID_ARGUMENT for options that are unknown, out of range or contradict each other */
   constructor(options: BlankInfillingOptions) {
     this.builder = new native.NativeSpanBuilder(nativeOptions(options));
+    this.maxLength = options.maxLength;
   }
 
   /**

@@ -1,36 +1,72 @@
 import type { Batch } from '../data/batch.js';
+import type { BlankInfilling } from '../data/blank-infilling.js';
+import { Corpus } from '../data/corpus.js';
 import { GlmError } from '../errors.js';
 
-/** What `data` may be, besides a corpus: the batches of each step, or a sequence of batches. */
-export type BatchData =
+/** What `data` may be: a corpus (with an objective), the batches of each step, or a sequence of batches. */
+export type TrainingData =
+  | Corpus
   | ((step: number) => Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>)
   | Iterable<Batch>
   | AsyncIterable<Batch>;
 
+export interface SourceOptions {
+  objective?: BlankInfilling | undefined;
+  /** Examples of a micro-batch, for a corpus. */
+  batchSize: number;
+  /** Micro-batches of a step. */
+  gradientAccumulation: number;
+  seed: number;
+}
+
 /** The micro-batches of one step after the other. */
 export interface BatchSource {
-  /** The batches of a step, counted from 0; undefined when the data has ended. */
+  /** The batches of a step, counted from 0; undefined when the data has ended. Steps are asked for in order. */
   next(step: number): Promise<Batch[] | undefined>;
   /** Lets go of an iterator that has not ended. */
   close(): Promise<void>;
 }
 
-/** A source that asks a function, or takes `perStep` batches of a sequence for each step. */
-export function batchSource(data: BatchData, perStep: number): BatchSource {
-  if (typeof data === 'function') {
-    return {
-      next: async (step) => collect(await data(step)),
-      close: () => Promise.resolve(),
-    };
-  }
+/** A source that begins at step `first`, as if it had given the steps before. Throws `GLM_INVALID_ARGUMENT`. */
+export function batchSource(data: TrainingData, options: SourceOptions, first: number): BatchSource {
+  if (data instanceof Corpus) return corpusSource(data, options);
+  if (typeof data === 'function') return { next: async (step) => collect(await data(step)), close: done };
   if (typeof data === 'object' && data !== null) {
-    if (Symbol.asyncIterator in data) return sequence(data[Symbol.asyncIterator](), perStep);
-    if (Symbol.iterator in data) return sequence(data[Symbol.iterator](), perStep);
+    const skip = first * options.gradientAccumulation;
+    if (Symbol.asyncIterator in data) return sequence(data[Symbol.asyncIterator](), options, skip);
+    if (Symbol.iterator in data) return sequence(data[Symbol.iterator](), options, skip);
   }
   throw new GlmError(
     'GLM_INVALID_ARGUMENT',
     'expected data to be a corpus with an objective, a function (step) => batches, or a sequence of batches',
   );
+}
+
+const done = () => Promise.resolve();
+
+/** Step s has the samples s · (examples of a step) and on: the step is the only cursor. */
+function corpusSource(
+  corpus: Corpus,
+  { objective, batchSize, gradientAccumulation, seed }: SourceOptions,
+): BatchSource {
+  if (objective === undefined) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      'expected an objective with a corpus, found none; give new BlankInfilling(…)',
+    );
+  }
+  return {
+    async next(step) {
+      const batches: Batch[] = [];
+      for (let i = 0; i < gradientAccumulation; i++) {
+        const index = (step * gradientAccumulation + i) * batchSize;
+        const rows = await corpus.rows(index, batchSize, { maxLength: objective.maxLength, seed });
+        batches.push(await objective.batch(rows, { seed, index }));
+      }
+      return batches;
+    },
+    close: done,
+  };
 }
 
 async function collect(batches: Iterable<Batch> | AsyncIterable<Batch>): Promise<Batch[] | undefined> {
@@ -39,14 +75,20 @@ async function collect(batches: Iterable<Batch> | AsyncIterable<Batch>): Promise
   return all.length === 0 ? undefined : all;
 }
 
-function sequence(iterator: Iterator<Batch> | AsyncIterator<Batch>, perStep: number): BatchSource {
+function sequence(
+  iterator: Iterator<Batch> | AsyncIterator<Batch>,
+  { gradientAccumulation }: SourceOptions,
+  skip: number,
+): BatchSource {
+  let skipped = 0;
   return {
     async next() {
       const batches: Batch[] = [];
-      while (batches.length < perStep) {
+      while (batches.length < gradientAccumulation) {
         const batch = await iterator.next();
         if (batch.done === true) break;
-        batches.push(batch.value);
+        if (skipped < skip) skipped++;
+        else batches.push(batch.value);
       }
       return batches.length === 0 ? undefined : batches;
     },

@@ -65,9 +65,10 @@ export class Optimizer {
     return Math.sqrt(await this.device.squaredGradientNorm(this.parameters.all()));
   }
 
-  /** One step with gradients of the given norm, clipped to `clip` (0: not at all). */
-  update(learningRate: number, gradientNorm: number, clip: number): void {
+  /** One step with gradients of the given norm, clipped to `clip` (0: not at all). Without gradients it only counts. */
+  update(learningRate: number, gradientNorm: number, clip: number, hasGradients: boolean): void {
     this.updates += 1;
+    if (!hasGradients) return;
     const { beta1, beta2, epsilon, weightDecay } = this.settings;
     const gradientScale = clip > 0 ? Math.min(1, clip / (gradientNorm + clipEpsilon)) : 1;
     this.device.adamw(
@@ -78,6 +79,11 @@ export class Optimizer {
       })),
       { learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, step: this.updates },
     );
+  }
+
+  /** The parameters that it updates. */
+  names(): string[] {
+    return [...this.moments.keys()];
   }
 
   /** The moments of a parameter. */

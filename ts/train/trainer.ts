@@ -1,154 +1,128 @@
+import { appendFile } from 'node:fs/promises';
+
 import type { Batch } from '../data/batch.js';
+import { FolderLock } from '../data/corpus/folder-lock.js';
 import { GlmError } from '../errors.js';
+import { GLM, type LoadOptions } from '../glm.js';
 import { rowsWithLoss } from '../model/feed.js';
-import { accumulateGradients, losses, sum } from '../model/gradients.js';
-import type { Lock } from '../model/lock.js';
-import type { Network, Training } from '../model/transformer.js';
-import { type BatchData, type BatchSource, batchSource } from './batch-source.js';
-import { Optimizer, type OptimizerOptions, resolveOptimizer } from './optimizer.js';
-import { learningRate, resolveSchedule, type Schedule, type ScheduleOptions } from './schedule.js';
+import { accumulateGradients, sum } from '../model/gradients.js';
+import { type BatchSource, batchSource } from './batch-source.js';
+import { loadMoments, RunFolder, type TrainerState } from './checkpoint.js';
+import { evaluateLoss, validationBatches } from './evaluation.js';
+import type { CheckpointEvent, EvaluationEvent, OverflowEvent, StepEvent, TrainerEvent } from './events.js';
+import { Optimizer } from './optimizer.js';
+import { resolveOptions, type TrainerOptions, type TrainerSettings } from './options.js';
+import { learningRate } from './schedule.js';
 
-/** What the trainer needs of a model; a GLM is one. */
-export interface TrainableModel {
-  readonly network: Network;
-  readonly gradientLock: Lock;
-}
-
-export interface TrainerOptions {
-  data: BatchData;
-  /** Held-out batches, gone through at each evaluation. */
-  validation?: Iterable<Batch> | (() => Iterable<Batch> | AsyncIterable<Batch>);
-  optimizer?: OptimizerOptions;
-  schedule?: ScheduleOptions;
-  /** Optimizer steps in all. */
-  steps: number;
-  /** Batches of a sequence that make one step. Default 1. */
-  gradientAccumulation?: number;
-  /** The largest norm of the gradient; 0: no clipping. Default 1. */
-  clip?: number;
-  /** All three dropout probabilities. Default: the configuration's. */
-  dropout?: number;
-  /** Share of the target's weight that is spread over the vocabulary. Default 0. */
-  labelSmoothing?: number;
-  /** Steps between evaluations; 0: none. Default 0. */
-  evaluateEvery?: number;
-  /** Of dropout. Default 0. */
-  seed?: number;
-  signal?: AbortSignal;
-}
-
-export interface StepEvent {
-  type: 'step';
-  step: number;
-  /** Mean over all loss tokens of the step. */
-  loss: number;
-  /** Before clipping. */
-  gradientNorm: number;
-  learningRate: number;
-  /** All tokens of the step's batches. */
-  tokens: number;
-  tokensPerSecond: number;
-}
-
-export interface EvaluationEvent {
-  type: 'evaluation';
-  /** Steps done. */
-  step: number;
-  loss: number;
-  /** Loss tokens. */
-  tokens: number;
-}
-
-/** A step whose loss or gradient was not finite: nothing was updated, and the schedule stays where it is. */
-export interface OverflowEvent {
-  type: 'overflow';
-  step: number;
-  loss: number;
-  gradientNorm: number;
-}
-
-export interface DoneEvent {
-  type: 'done';
-  step: number;
-}
-
-export type TrainerEvent = StepEvent | EvaluationEvent | OverflowEvent | DoneEvent;
-
-const optionNames = [
-  'data',
-  'validation',
-  'optimizer',
-  'schedule',
-  'steps',
-  'gradientAccumulation',
-  'clip',
-  'dropout',
-  'labelSmoothing',
-  'evaluateEvery',
-  'seed',
-  'signal',
-];
+/** What a resumed run is given anew; all else is in its folder. */
+export type ResumeOptions = Pick<TrainerOptions, 'data' | 'objective' | 'validation' | 'signal'> &
+  Pick<LoadOptions, 'device'> & {
+    /** Another number of steps in all. */
+    steps?: number | undefined;
+  };
 
 /** Trains a model: batches in, events out. */
 export class Trainer {
-  readonly #model: TrainableModel;
-  readonly #options: TrainerOptions;
-  readonly #schedule: Schedule;
+  readonly model: GLM;
+  readonly settings: Readonly<TrainerSettings>;
+  readonly #live: Pick<TrainerOptions, 'data' | 'objective' | 'validation' | 'signal'>;
+  readonly #folder: RunFolder | undefined;
   readonly #optimizer: Optimizer;
-  readonly #source: BatchSource;
-  readonly #dropout: Training['dropout'];
   /** Steps that were tried. */
   #step = 0;
   /** Micro-batches so far: no two draw the same dropout. */
   #draw = 0;
+  #stopping = false;
+  #savedStep = -1;
 
-  constructor(model: TrainableModel, options: TrainerOptions) {
-    checkTrainerOptions(options);
-    this.#model = model;
-    this.#options = options;
-    this.#schedule = resolveSchedule(options.schedule ?? {}, options.steps);
+  /** Throws `GLM_INVALID_ARGUMENT`. */
+  constructor(model: GLM, options: TrainerOptions) {
     const { device, parameters, config } = model.network;
-    this.#source = batchSource(options.data, options.gradientAccumulation ?? 1);
-    this.#optimizer = new Optimizer(device, parameters, resolveOptimizer(options.optimizer ?? {}));
-    this.#dropout = {
-      embedding: options.dropout ?? config.embedding_dropout_prob,
-      attention: options.dropout ?? config.attention_dropout_prob,
-      output: options.dropout ?? config.output_dropout_prob,
+    this.model = model;
+    this.settings = resolveOptions(options, config);
+    const { data, objective, validation, signal, checkpointDir } = options;
+    this.#live = { data, objective, validation, signal };
+    this.#folder = checkpointDir === undefined ? undefined : new RunFolder(checkpointDir);
+    batchSource(data, { ...this.settings, objective }, 0); // an unusable one throws here
+    this.#optimizer = new Optimizer(device, parameters, this.settings.optimizer);
+  }
+
+  /**
+   * Goes on with a run from its newest checkpoint, to the bit as if it had not stopped, given the same data, instruction set
+   * and number of threads. The model is `trainer.model`. Throws `GLM_IO`, `GLM_CORRUPT_FILE`.
+   */
+  static async resume(directory: string, options: ResumeOptions): Promise<Trainer> {
+    const { steps, device: where = 'auto', signal, ...live } = options;
+    const folder = new RunFolder(directory);
+    const { folder: checkpoint, state } = await folder.newest();
+    const { dtype, threads, instructionSet } = state.device;
+    const model = await GLM.load(checkpoint, {
+      device: where,
+      dtype: dtype as 'float32' | 'bfloat16',
+      threads,
+      instructionSet,
+      ...(signal && { signal }),
+    });
+    const settings = state.options as unknown as TrainerSettings;
+    const trainer = new Trainer(model, {
+      ...settings,
+      ...live,
+      signal,
+      checkpointDir: directory,
+      steps: steps ?? settings.steps,
+    });
+    await loadMoments(checkpoint, trainer.#optimizer);
+    trainer.#optimizer.updates = state.updates;
+    trainer.#step = trainer.#savedStep = state.step;
+    trainer.#draw = state.draw;
+    await folder.truncateMetrics(state.step);
+    return trainer;
+  }
+
+  /** Finishes the step that is under way, writes a checkpoint and ends the run; it can be resumed. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /**
+   * Runs the steps that remain. Leaving the loop stops the work and leaves the model usable. On an abort the run rejects with
+   * the signal's reason, after a checkpoint. Throws `GLM_LOCKED` if another run has the folder.
+   */
+  async *run(): AsyncGenerator<TrainerEvent, void, void> {
+    const lock = this.#folder && (await FolderLock.take(this.#folder.path));
+    try {
+      await this.#checkFolder();
+      for await (const event of this.#events()) {
+        await this.#record(event);
+        yield event;
+      }
+    } finally {
+      await lock?.release();
+    }
+  }
+
+  /** The loss on the validation data. */
+  async evaluate(): Promise<EvaluationEvent> {
+    const { validation = [], objective, signal } = this.#live;
+    const batches = validationBatches(validation, objective, this.settings);
+    return {
+      type: 'evaluation',
+      step: this.#step,
+      ...(await evaluateLoss(this.model.network, batches, signal)),
     };
   }
 
-  /** Runs the steps that remain. Leaving the loop stops the work and leaves the model usable. */
-  async *run(): AsyncGenerator<TrainerEvent, void, void> {
-    const { steps, evaluateEvery = 0, validation, signal } = this.#options;
-    let upcoming = this.#fetch(0);
-    try {
-      while (this.#step < steps) {
-        signal?.throwIfAborted();
-        const batches = await upcoming;
-        if (batches === undefined) break;
-        if (this.#step + 1 < steps) upcoming = this.#fetch(this.#step + 1); // while this step computes
-        yield await this.#model.gradientLock.run(() => this.#trainStep(batches));
-        if (validation !== undefined && evaluateEvery > 0 && this.#step % evaluateEvery === 0)
-          yield await this.evaluate();
-      }
-      yield { type: 'done', step: this.#step };
-    } finally {
-      await upcoming.catch(() => undefined);
-      await this.#source.close();
+  /** Writes a checkpoint. Throws `GLM_IO`; the one before stays. */
+  async save(): Promise<CheckpointEvent> {
+    if (this.#folder === undefined) {
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        'expected a trainer with a checkpointDir, found one without',
+      );
     }
-  }
-
-  /** The loss on the validation batches. */
-  async evaluate(): Promise<EvaluationEvent> {
-    const { validation = [], signal } = this.#options;
-    let [total, tokens] = [0, 0];
-    for await (const batch of typeof validation === 'function' ? validation() : validation) {
-      signal?.throwIfAborted();
-      const values = await losses(this.#model.network, batch);
-      total += sum(values);
-      tokens += values.length;
-    }
-    return { type: 'evaluation', step: this.#step, loss: tokens === 0 ? 0 : total / tokens, tokens };
+    const path = await this.#folder.save(this.model, this.#optimizer, this.#state(), this.settings.keep);
+    this.#savedStep = this.#step;
+    return { type: 'checkpoint', step: this.#step, path };
   }
 
   /** Gives the optimizer's memory back; the model stays. */
@@ -160,26 +134,49 @@ export class Trainer {
     this.dispose();
   }
 
-  #fetch(step: number): Promise<Batch[] | undefined> {
-    const batches = this.#source.next(step);
-    batches.catch(() => undefined); // whoever awaits it gets the error; leaving the loop early is no unhandled one
-    return batches;
+  async *#events(): AsyncGenerator<TrainerEvent, void, void> {
+    const { steps, evaluateEvery, checkpointEvery } = this.settings;
+    const { data, objective, validation, signal } = this.#live;
+    const source = batchSource(data, { ...this.settings, objective }, this.#step);
+    let upcoming = fetch(source, this.#step);
+    const isDue = (every: number) => every > 0 && this.#step % every === 0;
+    try {
+      while (this.#step < steps && !this.#stopping) {
+        if (signal?.aborted) {
+          if (this.#folder && this.#savedStep !== this.#step) yield await this.save();
+          signal.throwIfAborted();
+        }
+        const batches = await upcoming;
+        if (batches === undefined) break;
+        if (this.#step + 1 < steps) upcoming = fetch(source, this.#step + 1); // while this step computes
+        yield await this.model.gradientLock.run(() => this.#trainStep(batches));
+        if (validation !== undefined && isDue(evaluateEvery)) yield await this.evaluate();
+        if (this.#folder && isDue(checkpointEvery)) yield await this.save();
+      }
+      if (this.#folder && this.#savedStep !== this.#step) yield await this.save();
+      yield { type: 'done', step: this.#step, skipped: this.#skipped };
+    } finally {
+      await upcoming.catch(() => undefined);
+      await source.close();
+    }
   }
 
   async #trainStep(batches: readonly Batch[]): Promise<StepEvent | OverflowEvent> {
-    const { network } = this.#model;
+    const { network } = this.model;
+    const { optimizer, schedule, clip } = this.settings;
     const started = performance.now();
     const step = this.#step++;
-    const rate = learningRate(this.#optimizer.settings.learningRate, this.#schedule, this.#optimizer.updates);
+    const rate = learningRate(optimizer.learningRate, schedule, this.#optimizer.updates);
     const lossTokens = batches.reduce((count, batch) => count + rowsWithLoss(batch).rows.length, 0);
     try {
       const pending = batches.map((batch) => this.#accumulate(batch, lossTokens));
       const gradientNorm = lossTokens === 0 ? 0 : await this.#optimizer.gradientNorm();
       const total = (await Promise.all(pending)).reduce((all, values) => all + sum(values), 0);
       const loss = lossTokens === 0 ? 0 : total / lossTokens;
-      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
-        return { type: 'overflow', step, loss, gradientNorm };
-      if (lossTokens > 0) this.#optimizer.update(rate, gradientNorm, this.#options.clip ?? 1);
+      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+        return { type: 'overflow', step, loss, gradientNorm, skipped: this.#skipped };
+      }
+      this.#optimizer.update(rate, gradientNorm, clip, lossTokens > 0);
       await network.device.synchronize();
       const tokens = batches.reduce((count, batch) => count + batch.ids.length, 0);
       const tokensPerSecond = (1000 * tokens) / (performance.now() - started);
@@ -190,39 +187,48 @@ export class Trainer {
   }
 
   #accumulate(batch: Batch, lossTokens: number): Promise<Float32Array> {
-    const { labelSmoothing = 0, seed = 0 } = this.#options;
-    return accumulateGradients(this.#model.network, batch, {
+    const { labelSmoothing, dropout, seed, checkpointActivations } = this.settings;
+    return accumulateGradients(this.model.network, batch, {
       gradientScale: 1 / lossTokens,
       smoothing: labelSmoothing,
-      training: { dropout: this.#dropout, seed, draw: this.#draw++, checkpointedLayers: 0 },
+      training: { dropout, seed, draw: this.#draw++, checkpointedLayers: checkpointActivations },
     });
+  }
+
+  get #skipped(): number {
+    return this.#step - this.#optimizer.updates;
+  }
+
+  #state(): TrainerState {
+    const { device, dtype } = this.model.network;
+    const { name, instructionSet, threads } = device;
+    return {
+      step: this.#step,
+      updates: this.#optimizer.updates,
+      draw: this.#draw,
+      options: { ...this.settings },
+      device: { name, dtype, instructionSet, threads },
+    };
+  }
+
+  /** A new run must not mix with one that the folder holds. */
+  async #checkFolder(): Promise<void> {
+    if (this.#folder === undefined || this.#savedStep >= 0 || (await this.#folder.isEmpty())) return;
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      `expected ${this.#folder.path} to hold no run, found checkpoints; go on with Trainer.resume, or choose another folder`,
+    );
+  }
+
+  async #record(event: TrainerEvent): Promise<void> {
+    if (this.#folder === undefined || event.type === 'checkpoint') return;
+    await appendFile(this.#folder.metrics, `${JSON.stringify(event)}\n`);
   }
 }
 
-function checkTrainerOptions(options: TrainerOptions): void {
-  const fail = (message: string): never => {
-    throw new GlmError('GLM_INVALID_ARGUMENT', message);
-  };
-  for (const key of Object.keys(options)) {
-    if (!optionNames.includes(key))
-      fail(`expected the options ${optionNames.join(', ')} for Trainer, found "${key}"`);
-  }
-  const integer = (name: 'steps' | 'gradientAccumulation' | 'evaluateEvery' | 'seed', least: number) => {
-    const value = options[name];
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
-      fail(`expected ${name} to be an integer from ${least} on, found ${String(value)}`);
-    }
-  };
-  if (options.steps === undefined) fail('expected steps, the number of optimizer steps, found none');
-  integer('steps', 0);
-  integer('gradientAccumulation', 1);
-  integer('evaluateEvery', 0);
-  integer('seed', 0);
-  for (const name of ['dropout', 'labelSmoothing'] as const) {
-    const value = options[name];
-    if (value !== undefined && !(value >= 0 && value < 1))
-      fail(`expected ${name} in [0, 1), found ${String(value)}`);
-  }
-  if (options.clip !== undefined && !(options.clip >= 0))
-    fail(`expected clip from 0 on, found ${String(options.clip)}`);
+/** The batches of a step. Leaving the run early makes no unhandled rejection of an error that nobody waits for. */
+function fetch(source: BatchSource, step: number): Promise<Batch[] | undefined> {
+  const batches = source.next(step);
+  batches.catch(() => undefined);
+  return batches;
 }

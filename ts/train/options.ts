@@ -1,0 +1,143 @@
+import type { Batch } from '../data/batch.js';
+import type { BlankInfilling } from '../data/blank-infilling.js';
+import { Corpus } from '../data/corpus.js';
+import { GlmError } from '../errors.js';
+import type { GlmConfig } from '../model/config.js';
+import type { TrainingData } from './batch-source.js';
+import { type OptimizerOptions, type OptimizerSettings, resolveOptimizer } from './optimizer.js';
+import { resolveSchedule, type Schedule, type ScheduleOptions } from './schedule.js';
+
+/** Held-out data, gone through at each evaluation: batches, a function that gives them, or a corpus. */
+export type ValidationData = Corpus | Iterable<Batch> | (() => Iterable<Batch> | AsyncIterable<Batch>);
+
+export interface DropoutProbabilities {
+  embedding: number;
+  attention: number;
+  output: number;
+}
+
+export interface TrainerOptions {
+  data: TrainingData;
+  /** With a corpus: what is done to its rows. */
+  objective?: BlankInfilling | undefined;
+  validation?: ValidationData | undefined;
+  optimizer?: OptimizerOptions | undefined;
+  schedule?: ScheduleOptions | undefined;
+  /** Optimizer steps in all. */
+  steps: number;
+  /** With a corpus: examples of a micro-batch. Default 8. */
+  batchSize?: number | undefined;
+  /** Micro-batches of a step. Default 1. */
+  gradientAccumulation?: number | undefined;
+  /** The largest norm of the gradient; 0: no clipping. Default 1. */
+  clip?: number | undefined;
+  /** All three dropout probabilities, or each. Default: the configuration's. */
+  dropout?: number | Partial<DropoutProbabilities> | undefined;
+  /** Share of the target's weight that is spread over the vocabulary. Default 0. */
+  labelSmoothing?: number | undefined;
+  /** Layers whose activations are computed again in the backward rather than kept; true: all. Default 0. */
+  checkpointActivations?: number | boolean | undefined;
+  /** Folder of the run: checkpoints, metrics. Default: none is written. */
+  checkpointDir?: string | undefined;
+  /** Steps between checkpoints; 0: one at the end. Default 0. */
+  checkpointEvery?: number | undefined;
+  /** Checkpoints that stay. Default 2. */
+  keep?: number | undefined;
+  /** Steps between evaluations; 0: none. Default 0. */
+  evaluateEvery?: number | undefined;
+  /** With a corpus: samples of an evaluation. Default 64. */
+  evaluationSamples?: number | undefined;
+  /** Of dropout, and with a corpus of the order and the blanks. Default 0. */
+  seed?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The options with nothing left out. What can be written down; a resumed run has the same. */
+export interface TrainerSettings {
+  optimizer: OptimizerSettings;
+  schedule: Schedule;
+  steps: number;
+  batchSize: number;
+  gradientAccumulation: number;
+  clip: number;
+  dropout: DropoutProbabilities;
+  labelSmoothing: number;
+  checkpointActivations: number;
+  checkpointEvery: number;
+  keep: number;
+  evaluateEvery: number;
+  evaluationSamples: number;
+  seed: number;
+}
+
+const liveOptions = ['data', 'objective', 'validation', 'checkpointDir', 'signal'];
+const writtenOptions = [
+  'optimizer',
+  'schedule',
+  'steps',
+  'batchSize',
+  'gradientAccumulation',
+  'clip',
+  'dropout',
+  'labelSmoothing',
+  'checkpointActivations',
+  'checkpointEvery',
+  'keep',
+  'evaluateEvery',
+  'evaluationSamples',
+  'seed',
+];
+
+/** Fills in what is left out, and checks. Throws `GLM_INVALID_ARGUMENT`. */
+export function resolveOptions(options: TrainerOptions, config: GlmConfig): TrainerSettings {
+  if (typeof options !== 'object' || options === null)
+    fail('expected the options of the Trainer, found none');
+  const known = [...liveOptions, ...writtenOptions];
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key))
+      fail(`expected the options ${known.join(', ')} for the Trainer, found "${key}"`);
+  }
+  if (options.steps === undefined) fail('expected steps, the number of optimizer steps, found none');
+  const { checkpointActivations = 0 } = options;
+  const layers = checkpointActivations === true ? config.num_layers : Number(checkpointActivations);
+  return {
+    optimizer: resolveOptimizer(options.optimizer ?? {}),
+    schedule: resolveSchedule(options.schedule ?? {}, options.steps),
+    steps: integer('steps', options.steps, 0),
+    batchSize: integer('batchSize', options.batchSize ?? 8, 1),
+    gradientAccumulation: integer('gradientAccumulation', options.gradientAccumulation ?? 1, 1),
+    clip: number('clip', options.clip ?? 1, 0, Infinity),
+    dropout: resolveDropout(options.dropout, config),
+    labelSmoothing: number('labelSmoothing', options.labelSmoothing ?? 0, 0, 1),
+    checkpointActivations: integer('checkpointActivations', layers, 0),
+    checkpointEvery: integer('checkpointEvery', options.checkpointEvery ?? 0, 0),
+    keep: integer('keep', options.keep ?? 2, 1),
+    evaluateEvery: integer('evaluateEvery', options.evaluateEvery ?? 0, 0),
+    evaluationSamples: integer('evaluationSamples', options.evaluationSamples ?? 64, 1),
+    seed: integer('seed', options.seed ?? 0, 0),
+  };
+}
+
+function resolveDropout(given: TrainerOptions['dropout'], config: GlmConfig): DropoutProbabilities {
+  const each: Partial<DropoutProbabilities> =
+    typeof given === 'number' ? { embedding: given, attention: given, output: given } : (given ?? {});
+  return {
+    embedding: number('dropout', each.embedding ?? config.embedding_dropout_prob, 0, 1),
+    attention: number('dropout', each.attention ?? config.attention_dropout_prob, 0, 1),
+    output: number('dropout', each.output ?? config.output_dropout_prob, 0, 1),
+  };
+}
+
+function fail(message: string): never {
+  throw new GlmError('GLM_INVALID_ARGUMENT', message);
+}
+
+function integer(name: string, value: unknown, least: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
+  return fail(`expected ${name} to be an integer from ${least} on, found ${String(value)}`);
+}
+
+function number(name: string, value: unknown, least: number, below: number): number {
+  if (typeof value === 'number' && value >= least && value < below) return value;
+  return fail(`expected ${name} in [${least}, ${below}), found ${String(value)}`);
+}
