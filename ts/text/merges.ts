@@ -112,7 +112,7 @@ export class MergeTable {
       symbols[at] = this.#merged(symbol, symbols[right]!);
       symbols[right] = gone;
       next[at] = next[right]!;
-      if (next[at] !== -1) previous[next[at]!] = at;
+      if (next[at] !== -1) previous[next[at]] = at;
       offer(previous[at]!);
       offer(at);
     }
