@@ -3,11 +3,6 @@
 # scripts/check-isa-symbols.mjs proves that no function of one set can be linked into another's code.
 
 set(kernel_options -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast)
-if(GLM_SANITIZE)
-  # Half the time to compile, and line numbers that make sense.
-  set(kernel_options -O1 -fno-math-errno -fno-trapping-math -ffp-contract=fast)
-endif()
-
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(instruction_sets generic avx2 avx512 avx512bf16)
   set(options_generic -msse2)
@@ -20,6 +15,13 @@ else()
   set(options_generic)
 endif()
 
+# The sources are the same for all of them, so it is enough to have one instrumented, which scripts/sanitize.mjs then asks
+# for; the others need only compile, fast.
+set(sanitized_instruction_set generic)
+if("avx2" IN_LIST instruction_sets)
+  set(sanitized_instruction_set avx2)
+endif()
+
 file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS cpp/cpu/*.cpp)
 list(FILTER kernel_sources EXCLUDE REGEX "/cpp/cpu/dispatch/")
 if(kernel_sources)
@@ -28,6 +30,11 @@ if(kernel_sources)
     target_include_directories(glm_cpu_${isa} PRIVATE cpp)
     target_compile_definitions(glm_cpu_${isa} PRIVATE GLM_ISA=${isa})
     target_compile_options(glm_cpu_${isa} PRIVATE ${kernel_options} ${options_${isa}})
+    if(GLM_SANITIZE AND isa STREQUAL sanitized_instruction_set)
+      target_compile_options(glm_cpu_${isa} PRIVATE -O1)
+    elseif(GLM_SANITIZE)
+      target_compile_options(glm_cpu_${isa} PRIVATE -O0 -g0 -fno-sanitize=all)
+    endif()
     target_link_libraries(glm_cpu_${isa} PRIVATE glm_warnings Threads::Threads)
     target_sources(glm_core PRIVATE $<TARGET_OBJECTS:glm_cpu_${isa}>)
   endforeach()
