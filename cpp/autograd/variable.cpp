@@ -33,7 +33,7 @@ Variable::GradientTarget Variable::gradient_target() {
 float* Variable::gradient_to_add() {
   if (!requires_gradient_) return nullptr;
   if (!gradient_) {
-    gradient_ = Tensor(device_, shape_, dtype_);
+    gradient_ = Tensor(device_, shape_, DType::kFloat32);  // of a parameter, whatever its own type
     device_->launch(Zero{gradient_.data(), static_cast<int64_t>(gradient_.bytes())});
   }
   return gradient_.as<float>();

@@ -1,0 +1,50 @@
+/** The devices that the op table runs on. A new one joins with an entry here, and nothing else changes. */
+
+import { native, type NativeDevice } from '../../ts/native.js';
+
+export interface TestDevice {
+  name: string;
+  /** Why it cannot be used here; its tests are then skipped by name. */
+  missing?: string | undefined;
+  /** How many threads to compare, where there are threads. The first one's results are compared with the reference. */
+  threads: readonly number[];
+  open(threads: number): NativeDevice;
+}
+
+const instructionSets = ['generic', 'avx2', 'avx512', 'avx512bf16'];
+
+export const testDevices: readonly TestDevice[] = [
+  ...instructionSets.map(cpu),
+  {
+    name: 'cuda',
+    missing: 'this build has no CUDA kernels',
+    threads: [1],
+    open() {
+      throw new Error('no CUDA device');
+    },
+  },
+];
+
+/** The CPU with its best instruction set. */
+export function bestCpu(threads = 2): NativeDevice {
+  return new native.NativeDevice({ threads });
+}
+
+function cpu(instructionSet: string): TestDevice {
+  const opened = new Map<number, NativeDevice>();
+  const open = (threads: number): NativeDevice => {
+    const device = opened.get(threads) ?? new native.NativeDevice({ threads, instructionSet });
+    opened.set(threads, device);
+    return device;
+  };
+  return { name: instructionSet, missing: whyMissing(() => open(1)), threads: [1, 2, 3], open };
+}
+
+function whyMissing(open: () => void): string | undefined {
+  try {
+    open();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
