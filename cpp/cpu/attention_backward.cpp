@@ -104,7 +104,7 @@ struct RowStatistics {
 };
 
 /// From S and dO Vᵀ to P∘Z and dS.
-template <class T, bool kBorder>
+template <class T, bool kBorder, bool kDropout>
 void score_gradients(const BackwardScratch<T>& scratch, int64_t columns, int64_t row, int64_t rows, int64_t column,
                      int64_t context, float scale, const HeadDropout& dropout, const RowStatistics& statistics) {
   using Unit = typename Operand<T>::Unit;
@@ -120,7 +120,7 @@ void score_gradients(const BackwardScratch<T>& scratch, int64_t columns, int64_t
       for (int k = 0; k < kDepth<Unit>; k++) {
         if (c + k == columns) break;
         DropoutRows kept;
-        if (dropout.active()) kept = dropout.rows(row + group, column + c + k);
+        if constexpr (kDropout) kept = dropout.rows(row + group, column + c + k);
         for (int v = 0; v < kGroupVectors; v++) {
           int64_t at = (c + k) * kStride + group + v * kLanes;
           Floats probability = exp_nonpositive<Unit>(load(scratch.scores + at) * scale - log_sum_exp[v]);
@@ -129,9 +129,9 @@ void score_gradients(const BackwardScratch<T>& scratch, int64_t columns, int64_t
                 sees(row_numbers(row + group + v * kLanes), column + c + k, context) ? probability : Floats{};
           }
           Floats dp = load(scratch.grad_scores + at);
-          if (dropout.active()) dp *= kept.factor[v];
+          if constexpr (kDropout) dp *= kept.factor[v];
           ds[k][v] = probability * (dp - delta[v]);
-          p[k][v] = dropout.active() ? probability * kept.factor[v] : probability;
+          p[k][v] = kDropout ? probability * kept.factor[v] : probability;
         }
       }
       for (int v = 0; v < kGroupVectors; v++) {
@@ -164,7 +164,7 @@ class HeadBackward {
         length_(p.layout.host_offsets[example + 1] - offset_),
         context_(p.layout.host_contexts[example]),
         width_(p.head_width),
-        stride_(round_up(width_, kLanes)),
+        stride_(packed_stride<T>(width_)),
         token_stride_(int64_t{3} * p.heads * p.head_width),
         rotary_(rotary_of(p)),
         dropout_(p.dropout, head, p.layout.tokens, offset_) {}
@@ -204,37 +204,40 @@ class HeadBackward {
   template <bool kColumns>
   void row_tile(int64_t row, int64_t column_begin, int64_t column_end, bool queries) const {
     int64_t rows = smaller(kTileRows, length_ - row), vectors = round_up(rows, kGroupRows) / kLanes;
-    int64_t width_vectors = stride_ / kLanes, unit_stride = stride_ / kDepth<Unit>;
+    int64_t width_vectors = (width_ + kLanes - 1) / kLanes, unit_stride = stride_ / kDepth<Unit>;
     column_end = smaller(visible_columns(row + rows, context_), column_end);
     if (column_end <= column_begin) return;
     RowStatistics statistics;
     pack_rows_of_tile(row, rows, statistics);
+    if (queries) zero_rows(scratch_.grad_queries, width_, kTileRows);
     for (int64_t column = column_begin; column < column_end; column += kTileColumns) {
       int64_t columns = smaller(kTileColumns, column_end - column);
-      multiply<true>(Product<Unit>{scratch_.queries_transposed, kTileRows, scratch_.keys.units(column), unit_stride,
+      multiply<true, From::kZero>(Product<Unit>{scratch_.queries_transposed, kTileRows, scratch_.keys.units(column), unit_stride,
                                    scratch_.scores, kTileRows, vectors, columns, depth_units()});
-      multiply<true>(Product<Unit>{scratch_.grad_out_transposed, kTileRows,
+      multiply<true, From::kZero>(Product<Unit>{scratch_.grad_out_transposed, kTileRows,
                                    reinterpret_cast<const Unit*>(scratch_.values + column * stride_), unit_stride,
                                    scratch_.grad_scores, kTileRows, vectors, columns, depth_units()});
       auto gradients =
-          tile_is_full(row, column + columns, context_) ? score_gradients<T, false> : score_gradients<T, true>;
+          tile_is_full(row, column + columns, context_)
+              ? dropout_.active() ? score_gradients<T, false, true> : score_gradients<T, false, false>
+          : dropout_.active() ? score_gradients<T, true, true>
+                              : score_gradients<T, true, false>;
       gradients(scratch_, columns, row, rows, column, context_, p_.scale, dropout_, statistics);
       if constexpr (kColumns) {
         int64_t depth = (rows + kDepth<Unit> - 1) / kDepth<Unit>;
-        multiply<true>(Product<Unit>{scratch_.grad_out.units_of_rows(0), stride_,
+        multiply<true, From::kSum>(Product<Unit>{scratch_.grad_out.units_of_rows(0), stride_,
                                      reinterpret_cast<const Unit*>(scratch_.probability_rows),
                                      kTileRows / kDepth<Unit>, scratch_.grad_values + column * stride_, stride_,
-                                     width_vectors, columns, depth, Into::kAdd});
-        multiply<true>(Product<Unit>{scratch_.queries.units_of_rows(0), stride_,
+                                     width_vectors, columns, depth});
+        multiply<true, From::kSum>(Product<Unit>{scratch_.queries.units_of_rows(0), stride_,
                                      reinterpret_cast<const Unit*>(scratch_.grad_score_rows),
                                      kTileRows / kDepth<Unit>, scratch_.grad_keys + column * stride_, stride_,
-                                     width_vectors, columns, depth, Into::kAdd});
+                                     width_vectors, columns, depth});
       }
       if (queries) {
-        multiply<false>(Product<Unit>{reinterpret_cast<const Unit*>(scratch_.grad_scores), kTileRows,
+        multiply<false, From::kSum>(Product<Unit>{reinterpret_cast<const Unit*>(scratch_.grad_scores), kTileRows,
                                       scratch_.keys.units_of_rows(column), stride_, scratch_.grad_queries, kTileRows,
-                                      vectors, width_, (columns + kDepth<Unit> - 1) / kDepth<Unit>,
-                                      column == 0 ? Into::kStore : Into::kAdd});
+                                      vectors, width_, (columns + kDepth<Unit> - 1) / kDepth<Unit>});
       }
     }
     if (queries) write_queries(row, rows);
@@ -289,13 +292,11 @@ class HeadBackward {
   /// One row of dQ (which = 0), dK (1) or dV (2). The row in scratch is scaled in place.
   void write(float* x, int64_t token, int64_t which) const {
     T* out = static_cast<T*>(p_.grad_qkv) + at(token, which);
-    if (which < 2) {
-      for (int64_t d = 0; d < width_; d++) x[d] *= p_.scale;
-    }
     if (which < 2 && rotary_.table) {
+      convert_row(x, width_, x, p_.scale);
       rotate<false>(rotary_, offset_ + token, width_, x, out);
     } else {
-      for (int64_t d = 0; d < width_; d++) convert(x[d], out[d]);
+      convert_row(x, width_, out, which < 2 ? p_.scale : 1.0f);
     }
   }
 
@@ -309,7 +310,7 @@ class HeadBackward {
 template <class T>
 int64_t scratch_bytes(const AttentionBackward& p) {
   Carver counter(nullptr);
-  BackwardScratch<T>(counter, p.layout.longest, round_up(p.head_width, kLanes));
+  BackwardScratch<T>(counter, p.layout.longest, packed_stride<T>(p.head_width));
   return counter.bytes();
 }
 
@@ -331,7 +332,7 @@ void attend_backward(const Parallel& parallel, const AttentionBackward& p) {
   share_out(parallel, whole ? pieces.count() : 2 * pieces.count(), [&](int64_t slot, int64_t index) {
     Piece piece = pieces[index % pieces.count()];
     Carver slot_carver(memory + slot * slot_bytes);
-    BackwardScratch<T> scratch(slot_carver, p.layout.longest, round_up(p.head_width, kLanes));
+    BackwardScratch<T> scratch(slot_carver, p.layout.longest, packed_stride<T>(p.head_width));
     HeadBackward<T> head(p, piece.example, piece.head, scratch);
     head.pack_columns(0, head.length());
     if (index < pieces.count()) {

@@ -56,7 +56,7 @@ struct ForwardScratch {
 };
 
 /// Turns a tile of scores into unnormalised probabilities, in place, as units along the columns.
-template <class Unit, bool kBorder>
+template <class Unit, bool kBorder, bool kDropout>
 void softmax_tile(float* scores, int64_t columns, int64_t row, int64_t rows, int64_t column, int64_t context,
                   float scale, const HeadDropout& dropout, RunningSoftmax& state) {
   constexpr int64_t kStride = kTileRows;
@@ -93,7 +93,7 @@ void softmax_tile(float* scores, int64_t columns, int64_t row, int64_t rows, int
           p[k][v] = exp_nonpositive<Unit>(load(tile + (c + k) * kStride + v * kLanes) * scale - maximum[v]);
           sum[v] += p[k][v];
         }
-        if (dropout.active()) {
+        if constexpr (kDropout) {
           DropoutRows kept = dropout.rows(row + group, column + c + k);
           for (int v = 0; v < kGroupVectors; v++) p[k][v] *= kept.factor[v];
         }
@@ -126,7 +126,7 @@ class HeadForward {
         length_(p.layout.host_offsets[example + 1] - offset_),
         context_(p.layout.host_contexts[example]),
         width_(p.head_width),
-        stride_(round_up(width_, kLanes)),
+        stride_(packed_stride<T>(width_)),
         token_stride_(int64_t{3} * p.heads * p.head_width),
         rotary_(rotary_of(p)),
         dropout_(p.dropout, head, p.layout.tokens, offset_) {}
@@ -150,20 +150,23 @@ class HeadForward {
     pack_queries(row, rows, grouped);
     RunningSoftmax state;
     state.start();
+    zero_rows(scratch_.out, width_, kTileRows);
     int64_t end = smaller(visible_columns(row + rows, context_), length_);
     float scale = p_.scale;
     for (int64_t column = 0; column < end; column += kTileColumns) {
       int64_t columns = smaller(kTileColumns, end - column);
       Product<Unit> score{scratch_.queries, kTileRows, key_units() + column * stride_ / kDepth<Unit>,
                           stride_ / kDepth<Unit>, scratch_.scores, kTileRows, vectors, columns, units};
-      multiply<true>(score);
-      auto softmax = tile_is_full(row, column + columns, context_) ? softmax_tile<Unit, false> : softmax_tile<Unit, true>;
+      multiply<true, From::kZero>(score);
+      auto softmax = tile_is_full(row, column + columns, context_)
+                         ? dropout_.active() ? softmax_tile<Unit, false, true> : softmax_tile<Unit, false, false>
+                     : dropout_.active() ? softmax_tile<Unit, true, true>
+                                         : softmax_tile<Unit, true, false>;
       softmax(scratch_.scores, columns, row, rows, column, context_, scale, dropout_, state);
       Product<Unit> weigh{reinterpret_cast<const Unit*>(scratch_.scores), kTileRows,
                           scratch_.values + column / kDepth<Unit> * stride_, stride_, scratch_.out, kTileRows, vectors,
-                          width_, (columns + kDepth<Unit> - 1) / kDepth<Unit>,
-                          column == 0 ? Into::kStore : Into::kRescale, state.rescale};
-      multiply<false>(weigh);
+                          width_, (columns + kDepth<Unit> - 1) / kDepth<Unit>, state.rescale};
+      multiply<false, From::kRescaled>(weigh);
     }
     write(row, rows, vectors, state);
   }
@@ -193,8 +196,7 @@ class HeadForward {
     transpose_words(scratch_.out, kTileRows, width_, rows, scratch_.out_rows, stride_);
     T* out = static_cast<T*>(p_.out) + ((offset_ + row) * p_.heads + head_) * width_;
     for (int64_t r = 0; r < rows; r++) {
-      for (int64_t d = 0; d < width_; d++) convert(scratch_.out_rows[r * stride_ + d], out[d]);
-      out += p_.heads * width_;
+      convert_row(scratch_.out_rows + r * stride_, width_, out + r * p_.heads * width_);
     }
     if (!p_.log_sum_exp) return;
     float natural[kTileRows];
@@ -215,7 +217,7 @@ class HeadForward {
 template <class T>
 int64_t scratch_bytes(const AttentionForward& p) {
   Carver counter(nullptr);
-  ForwardScratch<T>(counter, p.layout.longest, round_up(p.head_width, kLanes));
+  ForwardScratch<T>(counter, p.layout.longest, packed_stride<T>(p.head_width));
   return counter.bytes();
 }
 
@@ -230,7 +232,7 @@ void attend(const Parallel& parallel, const AttentionForward& p) {
   share_out(parallel, pieces.count(), [&](int64_t slot, int64_t index) {
     Piece piece = pieces[index];
     Carver slot_carver(memory + slot * slot_bytes);
-    ForwardScratch<T> scratch(slot_carver, p.layout.longest, round_up(p.head_width, kLanes));
+    ForwardScratch<T> scratch(slot_carver, p.layout.longest, packed_stride<T>(p.head_width));
     HeadForward<T> head(p, piece.example, piece.head, scratch);
     int64_t name = piece.example * int64_t{p.heads} + piece.head;
     if (packed[slot] != name) head.pack_keys_and_values();

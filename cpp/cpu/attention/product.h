@@ -18,15 +18,17 @@
 namespace glm::GLM_ISA::attention {
 
 #if defined(__AVX512F__)
-constexpr int kBlockVectors = 4, kBlockColumns = 6;  // 24 sums, 4 vectors, 1 spread unit of 32 registers
-#elif defined(__AVX2__)
-constexpr int kBlockVectors = 2, kBlockColumns = 6;  // 12 sums, 2 vectors, 1 spread unit of 16 registers
+constexpr int kBlockVectors = 4, kBlockColumns = 4;  // 16 sums, 4 vectors, 1 spread unit of 32 registers
 #else
-constexpr int kBlockVectors = 2, kBlockColumns = 4;
+constexpr int kBlockVectors = 2, kBlockColumns = 6;  // 12 sums, 2 vectors, 1 spread unit of 16 registers
 #endif
 
-/// What happens to c.
-enum class Into { kStore, kAdd, kRescale };
+/// What the sums start from.
+enum class From {
+  kZero,     // c = a · b
+  kSum,      // c = c + a · b
+  kRescaled  // c = scale ∘ c + a · b
+};
 
 template <class Unit>
 struct Product {
@@ -37,15 +39,23 @@ struct Product {
   float* c;          // [columns][vectors · kLanes]
   int64_t c_stride;
   int64_t vectors, columns, depth;  // depth in units
-  Into into = Into::kStore;
-  const float* scale = nullptr;  // [vectors · kLanes], kRescale: c = scale ∘ c + a · b
+  const float* scale = nullptr;     // [vectors · kLanes]
 };
 
-template <class Unit, bool kContiguousDepth, int kVectors, int kColumns>
+template <bool kContiguousDepth, From kFrom, int kVectors, int kColumns, class Unit>
 GLM_INLINE void product_block(const Product<Unit>& p, int64_t vector, int64_t column) {
-  Floats sum[kColumns][kVectors] = {};
   const Unit* a = p.a + vector * kLanes;
   const Unit* b = p.b + column * (kContiguousDepth ? p.b_stride : 1);
+  float* c = p.c + column * p.c_stride + vector * kLanes;
+  Floats sum[kColumns][kVectors];
+  for (int n = 0; n < kColumns; n++) {
+    for (int v = 0; v < kVectors; v++) {
+      const float* at = c + n * p.c_stride + v * kLanes;
+      if constexpr (kFrom == From::kZero) sum[n][v] = Floats{};
+      if constexpr (kFrom == From::kSum) sum[n][v] = load(at);
+      if constexpr (kFrom == From::kRescaled) sum[n][v] = load(at) * load(p.scale + (vector + v) * kLanes);
+    }
+  }
   for (int64_t k = 0; k < p.depth; k++) {
     decltype(load_units(a)) lanes[kVectors];
     for (int v = 0; v < kVectors; v++) lanes[v] = load_units(a + v * kLanes);
@@ -56,45 +66,39 @@ GLM_INLINE void product_block(const Product<Unit>& p, int64_t vector, int64_t co
     a += p.a_stride;
     b += kContiguousDepth ? 1 : p.b_stride;
   }
-  float* c = p.c + column * p.c_stride + vector * kLanes;
   for (int n = 0; n < kColumns; n++) {
-    for (int v = 0; v < kVectors; v++) {
-      float* at = c + n * p.c_stride + v * kLanes;
-      if (p.into == Into::kAdd) sum[n][v] += load(at);
-      if (p.into == Into::kRescale) sum[n][v] = load(p.scale + (vector + v) * kLanes) * load(at) + sum[n][v];
-      store(at, sum[n][v]);
-    }
+    for (int v = 0; v < kVectors; v++) store(c + n * p.c_stride + v * kLanes, sum[n][v]);
   }
 }
 
-template <class Unit, bool kContiguousDepth, int kVectors>
+template <bool kContiguousDepth, From kFrom, int kVectors, class Unit>
 GLM_INLINE void product_panel(const Product<Unit>& p, int64_t vector) {
   int64_t column = 0;
   for (; column + kBlockColumns <= p.columns; column += kBlockColumns) {
-    product_block<Unit, kContiguousDepth, kVectors, kBlockColumns>(p, vector, column);
+    product_block<kContiguousDepth, kFrom, kVectors, kBlockColumns>(p, vector, column);
   }
   if constexpr (kBlockColumns > 4) {
     if (column + 4 <= p.columns) {
-      product_block<Unit, kContiguousDepth, kVectors, 4>(p, vector, column);
+      product_block<kContiguousDepth, kFrom, kVectors, 4>(p, vector, column);
       column += 4;
     }
   }
-  for (; column < p.columns; column++) product_block<Unit, kContiguousDepth, kVectors, 1>(p, vector, column);
+  for (; column < p.columns; column++) product_block<kContiguousDepth, kFrom, kVectors, 1>(p, vector, column);
 }
 
-template <bool kContiguousDepth, class Unit>
+template <bool kContiguousDepth, From kFrom, class Unit>
 __attribute__((noinline)) void multiply(const Product<Unit>& p) {
   int64_t vector = 0;
   for (; vector + kBlockVectors <= p.vectors; vector += kBlockVectors) {
-    product_panel<Unit, kContiguousDepth, kBlockVectors>(p, vector);
+    product_panel<kContiguousDepth, kFrom, kBlockVectors>(p, vector);
   }
   if constexpr (kBlockVectors > 2) {
     if (vector + 2 <= p.vectors) {
-      product_panel<Unit, kContiguousDepth, 2>(p, vector);
+      product_panel<kContiguousDepth, kFrom, 2>(p, vector);
       vector += 2;
     }
   }
-  if (vector < p.vectors) product_panel<Unit, kContiguousDepth, 1>(p, vector);
+  if (vector < p.vectors) product_panel<kContiguousDepth, kFrom, 1>(p, vector);
 }
 
 }  // namespace glm::GLM_ISA::attention

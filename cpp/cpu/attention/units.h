@@ -4,7 +4,7 @@
 // With bfloat16 dot products (AVX512-BF16) it is a pair of neighbours along the summed dimension, and a step adds both
 // products to a float32 sum. Either way a unit has 32 bits, so tiles, transpositions and loops are the same.
 //
-// Packed rows of `width` elements have a stride of a whole number of vectors; what is behind the width is zero.
+// Packed rows of `width` elements have a stride of a whole number of vectors of units; what is behind the width is zero.
 
 #include <cstdint>
 #include <cstring>
@@ -42,8 +42,14 @@ constexpr int kDepth = sizeof(Unit) == sizeof(float) ? 1 : 0;
 template <>
 inline constexpr int kDepth<Pair> = 2;
 
+/// The stride of packed rows, in elements.
+template <class T>
+constexpr int64_t packed_stride(int64_t width) {
+  constexpr int64_t kWhole = kLanes * kDepth<typename Operand<T>::Unit>;
+  return (width + kWhole - 1) / kWhole * kWhole;
+}
+
 GLM_INLINE Floats load_units(const float* p) { return load(p); }
-GLM_INLINE void store_elements(float* p, Floats v) { store(p, v); }
 GLM_INLINE Floats spread_unit(const float* p) { return broadcast(*p); }
 GLM_INLINE Floats multiply_add(Floats sum, Floats a, Floats b) { return a * b + sum; }
 
@@ -58,12 +64,7 @@ GLM_INLINE Floats multiply_add(Floats sum, Ints a, Ints b) {
   return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
 }
 
-/// Stores kLanes numbers, rounded.
-GLM_INLINE void store_elements(bfloat16* p, Floats v) {
-  auto rounded = _mm512_cvtneps_pbh(v);
-  std::memcpy(p, &rounded, sizeof rounded);
-}
-/// One pair per lane.
+/// One pair per lane, rounded.
 GLM_INLINE void store_pairs(Pair* p, Floats first, Floats second) {
   typedef uint16_t Halves __attribute__((vector_size(64)));
   auto rounded = reinterpret_cast<Halves>(_mm512_cvtne2ps_pbh(second, first));
@@ -73,10 +74,16 @@ GLM_INLINE void store_pairs(Pair* p, Floats first, Floats second) {
 }
 #endif
 
-inline void convert(float from, float& to) { to = from; }
-inline void convert(float from, bfloat16& to) { to = to_bfloat16(from); }
-inline void convert(bfloat16 from, float& to) { to = to_float(from); }
-inline void convert(bfloat16 from, bfloat16& to) { to = from; }
+/// Stores kLanes numbers, rounded to T.
+GLM_INLINE void store_elements(float* p, Floats v) { store(p, v); }
+GLM_INLINE void store_elements(bfloat16* p, Floats v) {
+#if defined(__AVX512BF16__)
+  auto rounded = _mm512_cvtneps_pbh(v);
+  std::memcpy(p, &rounded, sizeof rounded);
+#else
+  store(p, v);
+#endif
+}
 
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
