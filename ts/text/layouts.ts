@@ -66,8 +66,7 @@ export interface AddedToken {
 export function usualLayout(subwords: Subwords): LayoutName {
   if (subwords.type === 'wordpiece') return 'bert-large-uncased';
   if (subwords.type === 'sentencepiece') return 'chinese';
-  const gpt2 = subwords.idOf('<|endoftext|>') !== undefined || subwords.idOf('<mask>') === undefined;
-  return gpt2 ? 'gpt2' : 'roberta';
+  return subwords.idOf('<s>') !== undefined && subwords.idOf('<mask>') !== undefined ? 'roberta' : 'gpt2';
 }
 
 /**
