@@ -4,7 +4,7 @@ import type { Tokenizer } from '../../text/tokenizer.js';
 import { CorpusWriter } from './corpus-writer.js';
 import { partBytes } from './readers/reader.js';
 import type { Source } from './sources.js';
-import type { Identity, Manifest, Progress, TokenFolder } from './token-folder.js';
+import type { Identity, Manifest, TokenFolder } from './token-folder.js';
 import type { FromWorker } from './tokenize-messages.js';
 import { Plan } from './tokenize-plan.js';
 import { type Task, WorkerPool } from './worker-pool.js';

@@ -108,7 +108,7 @@ export class Mailbox {
     return new Promise((resolve, reject) => {
       const message = this.#waiting.shift();
       if (message !== undefined) resolve(message);
-      else if (this.#failure !== undefined) reject(this.#failure.reason as Error);
+      else if (this.#failure !== undefined) reject(this.#failure.reason);
       else this.#reader = { resolve, reject };
     });
   }

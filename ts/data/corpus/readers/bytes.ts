@@ -100,8 +100,8 @@ class GzipBytes implements ByteStream {
     if (chunk === undefined) {
       this.#chunks ??= this.#start();
       try {
-        const { done, value } = await this.#chunks.next();
-        if (done !== true) chunk = value;
+        const result = await this.#chunks.next();
+        if (result.done !== true) chunk = result.value;
       } catch (error) {
         throw this.#failure(error);
       }

@@ -1,5 +1,6 @@
 import type { Source } from '../sources.js';
 import { JsonLinesReader } from './json-lines.js';
+import { ParquetReader } from './parquet.js';
 import { TextReader } from './text.js';
 
 /** What a file's documents are. Part of a corpus' identity: other values give another token file. */
@@ -40,9 +41,10 @@ export const partBytes = 8 << 20;
 /** How many parts a file has, or undefined where only reading it shows. */
 export function countParts(source: Source, rules: DocumentRules): number | undefined {
   if (source.format === 'text' && rules.documents === 'file') return 1;
-  // So little is not worth sharing, even packed.
+  // So little isn't worth sharing, even packed.
   if (source.size <= partBytes / 8) return 1;
-  if (source.gzip || source.format === 'parquet') return undefined;
+  if (source.format === 'parquet') return source.gzip ? 1 : undefined;
+  if (source.gzip) return undefined;
   return Math.ceil(source.size / partBytes);
 }
 
@@ -53,6 +55,6 @@ export async function openReader(source: Source, rules: DocumentRules): Promise<
     case 'json-lines':
       return JsonLinesReader.open(source, rules.field);
     case 'parquet':
-      throw new Error('parquet');
+      return ParquetReader.open(source, rules.field);
   }
 }
