@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "batch_object.h"
+#include "cache_object.h"
 #include "device_object.h"
 #include "environment.h"
 #include "span_builder_object.h"
@@ -20,6 +21,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["setErrorClass"] = Napi::Function::New<set_error_class>(env, "setErrorClass");
   TensorObject::define(env, exports);
   BatchObject::define(env, exports);
+  CacheObject::define(env);
+  CacheStepObject::define(env);
   DeviceObject::define(env, exports);
   SpanBuilderObject::define(env, exports);
   return exports;

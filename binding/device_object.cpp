@@ -68,6 +68,10 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
           InstanceMethod<&DeviceObject::call<&DeviceObject::cross_entropy>>("crossEntropy"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::squared_gradient_norm>>("squaredGradientNorm"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::adamw>>("adamw"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::key_value_cache>>("keyValueCache"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::cache_step>>("cacheStep"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::attention_cached>>("attentionCached"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::choose_tokens>>("chooseTokens"),
       });
 }
 

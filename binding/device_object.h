@@ -48,6 +48,12 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value squared_gradient_norm(const Napi::CallbackInfo& info);
   Napi::Value adamw(const Napi::CallbackInfo& info);
 
+  // Decoding: decoding.cpp.
+  Napi::Value key_value_cache(const Napi::CallbackInfo& info);
+  Napi::Value cache_step(const Napi::CallbackInfo& info);
+  Napi::Value attention_cached(const Napi::CallbackInfo& info);
+  Napi::Value choose_tokens(const Napi::CallbackInfo& info);
+
   /// A JavaScript tensor for a value, disposed with the innermost open scope.
   Napi::Value wrap(Napi::Env env, VariablePtr variable);
 

@@ -31,6 +31,49 @@ export interface NativeBatch {
   dispose(): void;
 }
 
+/** The keys and values of one sequence; grows by itself. */
+export interface NativeKeyValueCache {
+  dispose(): void;
+}
+
+/** A batch together with the caches that it writes and reads. */
+export interface NativeCacheStep {
+  dispose(): void;
+}
+
+/** How N new tokens use the caches of their B sequences. A token sees its sequence's shared rows and those it names. */
+export interface NativeCacheRows {
+  /** [N] the row of its cache that each token gets */
+  slots: Int32Array;
+  /** [B] rows from the first on that all of a sequence's tokens see */
+  shared: Int32Array;
+  /** [N + 1] */
+  seenOffsets: Int32Array;
+  /** Rows that each token sees beside those, its own among them. */
+  seen: Int32Array;
+}
+
+/** What to choose from R rows of logits. */
+export interface NativeChoices {
+  /** Ids from here on are never chosen. */
+  limit: number;
+  /** [R] how many of the likeliest; 1 when sampling */
+  counts: Int32Array;
+  /** [R] 0: the likeliest */
+  temperatures: Float32Array;
+  /** [R] 0: all */
+  topK: Int32Array;
+  /** [R] */
+  topP: Float32Array;
+  /** [R, 2] 64 bits, the lower half first */
+  seeds: Int32Array;
+  /** [R, 2] what a draw is a function of beside the seed: (blank, token) */
+  draws: Int32Array;
+  /** [R + 1] */
+  forbiddenOffsets: Int32Array;
+  forbidden: Int32Array;
+}
+
 /** Where dropout draws: the probability, the run's seed, and a site that no other draw of the run has. */
 export interface NativeDropout {
   probability: number;
@@ -119,6 +162,30 @@ export interface NativeDevice {
     words: NativeTensor,
     options?: { smoothing?: number; gradientScale?: number },
   ): NativeTensor;
+  /** `dtype` is that of the activations. */
+  keyValueCache(shape: {
+    layers: number;
+    heads: number;
+    headWidth: number;
+    dtype: DType;
+  }): NativeKeyValueCache;
+  /** One cache for each example of the batch. Without `rows` the examples are whole, and their caches empty. */
+  cacheStep(batch: NativeBatch, caches: NativeKeyValueCache[], rows?: NativeCacheRows): NativeCacheStep;
+  /** Stores the keys and values of qkv [N, 3h] in the caches; attends to what the tokens see there: [N, h] */
+  attentionCached(
+    step: NativeCacheStep,
+    layer: number,
+    qkv: NativeTensor,
+    rotary?: NativeTensor,
+  ): NativeTensor;
+  /**
+   * The next tokens of each row of logits [R, V], and their log-probabilities under the raw distribution; a row after
+   * the other. Id -1: a logit is not finite; -2: no (more) token may be chosen.
+   */
+  chooseTokens(
+    logits: NativeTensor,
+    choices: NativeChoices,
+  ): Promise<{ ids: Int32Array; logprobs: Float32Array }>;
   squaredGradientNorm(parameters: NativeTensor[]): Promise<number>;
   adamw(parameters: NativeAdamWParameter[], options: NativeAdamWOptions): void;
 }
@@ -213,7 +280,10 @@ export interface NativeSpanLayout {
 
 export interface NativeAddon {
   setErrorClass(errorClass: typeof GlmError): void;
-  NativeDevice: new (options: { threads?: number | undefined; instructionSet?: string | undefined }) => NativeDevice;
+  NativeDevice: new (options: {
+    threads?: number | undefined;
+    instructionSet?: string | undefined;
+  }) => NativeDevice;
   NativeSpanBuilder: new (options: NativeSpanOptions) => NativeSpanBuilder;
   layOutSpans(layout: NativeSpanLayout): NativeSpanBatch;
 }

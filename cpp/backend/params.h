@@ -1,12 +1,15 @@
 #pragma once
 
-// One plain struct per kernel: everything it reads and writes, nothing else. Ops (cpp/ops) have checked shapes and
-// types before a struct is filled; kernels (cpp/cpu, cuda) trust it. Matrices are row-major and dense.
+// One plain struct per kernel: everything it reads and writes, nothing else. Ops (cpp/ops) have checked
+// shapes and types before a struct is filled; kernels (cpp/cpu, cuda) trust it. Matrices are row-major and
+// dense.
 //
 // Conventions
-//   * `dtype` is the type of activations (float32 or bfloat16), `weight_dtype` of weight matrices; statistics, losses,
+//   * `dtype` is the type of activations (float32 or bfloat16), `weight_dtype` of weight matrices;
+//   statistics, losses,
 //     biases, layer-norm parameters and all parameter gradients are float32.
-//   * Gradients of parameters are added to what is there (+=). Gradients of activations overwrite (=), unless the
+//   * Gradients of parameters are added to what is there (+=). Gradients of activations overwrite (=), unless
+//   the
 //     struct's `accumulate` says otherwise. A null gradient pointer means: not wanted.
 //   * `workspace` is scratch of `Kernels::workspace_bytes(params)` bytes, with undefined contents.
 //   * N tokens, h model width, V vocabulary, H heads, D width of a head, B examples.
@@ -32,7 +35,8 @@ struct PackedLayout {
   const int32_t* host_contexts = nullptr;  // [B]
 };
 
-// ---- plain memory -----------------------------------------------------------------------------------------------
+// ---- plain memory
+// -----------------------------------------------------------------------------------------------
 
 /// out[0 .. bytes) = 0
 struct Zero {
@@ -82,7 +86,8 @@ struct RandomNormal {
   float* out = nullptr;
 };
 
-// ---- embedding --------------------------------------------------------------------------------------------------
+// ---- embedding
+// --------------------------------------------------------------------------------------------------
 
 /// out[i] = dropout(words[ids[i]] + position_table[positions[i]] + block_table[block_positions[i]])
 /// The last two terms are left out where their table is null (rotary positions; no block positions).
@@ -114,7 +119,8 @@ struct EmbeddingBackward {
   void* workspace = nullptr;
 };
 
-// ---- layer norm -------------------------------------------------------------------------------------------------
+// ---- layer norm
+// -------------------------------------------------------------------------------------------------
 
 /// y = (x - mean) * rstd * weight + bias over each row; rstd = 1 / sqrt(variance + epsilon)
 struct LayerNormForward {
@@ -136,15 +142,16 @@ struct LayerNormBackward {
   const float* mean = nullptr;
   const float* rstd = nullptr;
   const float* weight = nullptr;
-  const void* grad_y = nullptr;   // [rows, width]
-  bool accumulate = false;        // grad_x += instead of =
-  void* grad_x = nullptr;         // [rows, width]; may be grad_y
-  float* grad_weight = nullptr;   // [width] +=
-  float* grad_bias = nullptr;     // [width] +=
+  const void* grad_y = nullptr;  // [rows, width]
+  bool accumulate = false;       // grad_x += instead of =
+  void* grad_x = nullptr;        // [rows, width]; may be grad_y
+  float* grad_weight = nullptr;  // [width] +=
+  float* grad_bias = nullptr;    // [width] +=
   void* workspace = nullptr;
 };
 
-// ---- linear -----------------------------------------------------------------------------------------------------
+// ---- linear
+// -----------------------------------------------------------------------------------------------------
 
 /// y = dropout(activation(x) · weightᵀ + bias) + residual
 /// The activation belongs to the input: the pre-activation is then the only tensor that has to be kept.
@@ -178,11 +185,13 @@ struct LinearBackward {
   void* workspace = nullptr;
 };
 
-// ---- attention --------------------------------------------------------------------------------------------------
+// ---- attention
+// --------------------------------------------------------------------------------------------------
 
-/// out = dropout(softmax(scale · Q Kᵀ, GLM mask)) · V, per example and head. The mask is the rule of glm_mask.h.
-/// With a rotary table, the first half of each head's Q and K is rotated by the position and the second half by the
-/// block position: pair (j, j + D/4) of a half by the angle position · 10000^(-4j/D), j < D/4.
+/// out = dropout(softmax(scale · Q Kᵀ, GLM mask)) · V, per example and head. The mask is the rule of
+/// glm_mask.h. With a rotary table, the first half of each head's Q and K is rotated by the position and the
+/// second half by the block position: pair (j, j + D/4) of a half by the angle position · 10000^(-4j/D), j <
+/// D/4.
 struct AttentionForward {
   DType dtype{};
   PackedLayout layout;
@@ -215,7 +224,8 @@ struct AttentionBackward {
   void* workspace = nullptr;
 };
 
-// ---- loss -------------------------------------------------------------------------------------------------------
+// ---- loss
+// -------------------------------------------------------------------------------------------------------
 
 /// For the rows that have a loss, and only those: z = hidden · wordsᵀ in chunks, log-softmax, cross-entropy
 ///   losses[r] = (1 - smoothing) · (-log p[target]) + smoothing · mean over the vocabulary of (-log p)
@@ -235,10 +245,11 @@ struct CrossEntropy {
   void* workspace = nullptr;
 };
 
-// ---- blank infilling --------------------------------------------------------------------------------------------
+// ---- blank infilling
+// --------------------------------------------------------------------------------------------
 
-/// Decides for each example what is masked (cpp/base/spans). Example e is part `parts[e]` of row `rows[e]`, which is
-/// sample `first_sample + rows[e]`. A row is a text without its first [CLS].
+/// Decides for each example what is masked (cpp/base/spans). Example e is part `parts[e]` of row `rows[e]`,
+/// which is sample `first_sample + rows[e]`. A row is a text without its first [CLS].
 struct PlanSpans {
   SpanStrategy strategy;
   uint64_t seed = 0;
@@ -250,11 +261,12 @@ struct PlanSpans {
   const int32_t* row_offsets = nullptr;  // [rows + 1]
   SpanPlan* plans = nullptr;             // [E]
   MaskedSpan* masked = nullptr;          // [E, strategy.span_capacity], in the order of the text
-  int32_t* orders = nullptr;             // [E, strategy.span_capacity], which span Part B has first, second, …
+  int32_t* orders = nullptr;  // [E, strategy.span_capacity], which span Part B has first, second, …
   void* workspace = nullptr;
 };
 
-/// Writes the examples that have been planned. E examples of N tokens; `offsets` are the sums of the plans' lengths.
+/// Writes the examples that have been planned. E examples of N tokens; `offsets` are the sums of the plans'
+/// lengths.
 struct LayOutSpans {
   SpanStrategy strategy;
   uint64_t seed = 0;
@@ -271,14 +283,97 @@ struct LayOutSpans {
   uint8_t* loss_mask = nullptr;        // [N]
 };
 
-// ---- optimizer --------------------------------------------------------------------------------------------------
+// ---- decoding
+// ---------------------------------------------------------------------------------------------------
+
+/// The keys and values of a sequence, and the tokens of the step that belong to it. What its tokens see are
+/// the first `shared` rows of the cache and the rows that `seen` names for each.
+struct CachedSequence {
+  void* cache = nullptr;  // [layers, H, capacity, 2, D]
+  int64_t capacity = 0;
+  int32_t first = 0, tokens = 0;  // its tokens in the step
+  int32_t shared = 0;
+};
+
+/// N new tokens of S sequences.
+struct CacheLayout {
+  int64_t tokens = 0;
+  int32_t sequences = 0;
+  const CachedSequence* host_sequences = nullptr;  // [S]
+  const int32_t* host_seen_offsets = nullptr;      // [N + 1]
+  const int32_t* slots = nullptr;         // [N] the row of its cache that a token's keys and values have
+  const int32_t* seen_offsets = nullptr;  // [N + 1]
+  const int32_t* seen = nullptr;          // rows of the cache; a token names its own too
+};
+
+/// out[i · out_stride ..] = x[i · x_stride ..], `bytes` of each of the `blocks`
+struct CopyBlocks {
+  int64_t blocks = 0, bytes = 0;
+  int64_t x_stride = 0, out_stride = 0;  // in bytes
+  const void* x = nullptr;
+  void* out = nullptr;
+};
+
+/// Writes the keys (turned, with a rotary table) and values of new tokens to their sequences' caches.
+struct StoreKeyValues {
+  DType dtype{};
+  CacheLayout layout;
+  int32_t layer = 0, heads = 0, head_width = 0;
+  const void* qkv = nullptr;                 // [N, 3, H, D]
+  const float* rotary = nullptr;             // as in AttentionForward
+  const int32_t* positions = nullptr;        // [N], with `rotary`
+  const int32_t* block_positions = nullptr;  // [N], with `rotary`
+};
+
+/// out = softmax(scale · q Kᵀ) · V over the cache rows that each new token sees.
+struct AttentionCached {
+  DType dtype{};
+  CacheLayout layout;
+  int32_t layer = 0, heads = 0, head_width = 0;
+  float scale = 0;                           // 1 / sqrt(D)
+  const void* qkv = nullptr;                 // [N, 3, H, D]
+  const float* rotary = nullptr;             // as in AttentionForward
+  const int32_t* positions = nullptr;        // [N], with `rotary`
+  const int32_t* block_positions = nullptr;  // [N], with `rotary`
+  void* out = nullptr;                       // [N, H, D]
+  void* workspace = nullptr;
+};
+
+/// How to choose the next token from a row of logits, among those below `ChooseTokens::limit` that are not
+/// forbidden.
+struct TokenChoice {
+  int32_t count = 1;   // how many of the likeliest; 1 when sampling
+  int32_t result = 0;  // where its results begin
+  int32_t forbidden_begin = 0, forbidden_end = 0;
+  float temperature = 0;  // 0: the likeliest; above: sampled from softmax(logits / temperature)
+  int32_t top_k = 0;      // … among the tokens at least as likely as the k-th; 0: all
+  float top_p = 1;        // … among the likeliest that together have this probability
+  uint64_t seed = 0, blank = 0, token = 0;  // philox(seed, token, blank)
+};
+
+/// Next tokens, the likeliest first (of equals the lowest id), and log softmax of the whole row at each.
+/// A row with a logit that is not finite gives ids -1; where nothing (more) may be chosen, the id is -2.
+struct ChooseTokens {
+  DType dtype{};
+  int64_t rows = 0, vocabulary = 0, limit = 0;
+  const void* logits = nullptr;          // [rows, V]
+  const TokenChoice* choices = nullptr;  // [rows], on the host
+  const int32_t* forbidden = nullptr;    // on the host
+  int32_t* ids = nullptr;                // [Σ count]
+  float* logprobs = nullptr;             // [Σ count]
+  void* workspace = nullptr;
+};
+
+// ---- optimizer
+// --------------------------------------------------------------------------------------------------
 
 struct FloatSpan {
   const float* data = nullptr;
   int64_t elements = 0;
 };
 
-/// result = Σ over all tensors of Σ x². Partial sums over fixed chunks in float64: the same for any number of threads.
+/// result = Σ over all tensors of Σ x². Partial sums over fixed chunks in float64: the same for any number of
+/// threads.
 struct SquaredNorm {
   const FloatSpan* tensors = nullptr;  // on the host
   int64_t count = 0;
@@ -304,7 +399,8 @@ struct AdamW {
   const AdamWTensor* tensors = nullptr;  // on the host
   int64_t count = 0;
   float rate = 0, beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0;
-  float complement1 = 1, complement2 = 1;  // 1 - β, rounded once: in float32, 1 - 0.999 is off by 5e-5 of itself
+  float complement1 = 1,
+        complement2 = 1;  // 1 - β, rounded once: in float32, 1 - 0.999 is off by 5e-5 of itself
   float correction1 = 1, correction2 = 1;
   float gradient_scale = 1;
 };

@@ -1,9 +1,10 @@
 #pragma once
 
-// The CPU kernels. Every .cpp file of this folder is compiled once per instruction set, with GLM_ISA naming it
-// (generic, avx2, avx512, avx512bf16), and everything lives in namespace glm::GLM_ISA; dispatch/ picks one at run
-// time. So no file here may define a function outside that namespace, nor use a template of the standard library that
-// the compiler would not inline: the linker would keep one copy of it, built for a processor that may not be this one.
+// The CPU kernels. Every .cpp file of this folder is compiled once per instruction set, with GLM_ISA naming
+// it (generic, avx2, avx512, avx512bf16), and everything lives in namespace glm::GLM_ISA; dispatch/ picks one
+// at run time. So no file here may define a function outside that namespace, nor use a template of the
+// standard library that the compiler would not inline: the linker would keep one copy of it, built for a
+// processor that may not be this one.
 
 #include "backend/kernels.h"
 #include "runtime/thread_pool.h"
@@ -31,6 +32,10 @@ class CpuKernels final : public Kernels {
   void run(const CrossEntropy&) override;
   void run(const PlanSpans&) override;
   void run(const LayOutSpans&) override;
+  void run(const CopyBlocks&) override;
+  void run(const StoreKeyValues&) override;
+  void run(const AttentionCached&) override;
+  void run(const ChooseTokens&) override;
   void run(const SquaredNorm&) override;
   void run(const AdamW&) override;
 
@@ -42,6 +47,8 @@ class CpuKernels final : public Kernels {
   size_t workspace_bytes(const AttentionBackward&) const override;
   size_t workspace_bytes(const CrossEntropy&) const override;
   size_t workspace_bytes(const PlanSpans&) const override;
+  size_t workspace_bytes(const AttentionCached&) const override;
+  size_t workspace_bytes(const ChooseTokens&) const override;
   size_t workspace_bytes(const SquaredNorm&) const override;
 
  private:

@@ -4,12 +4,12 @@ import { GlmError } from '../errors.js';
 import { positionRows } from '../model/config.js';
 import type { Network } from '../model/transformer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import { Engine } from './engine.js';
 import { type FillResult, makeResult } from './fill.js';
 import { type Decoding, type FillOptions, invalid, resolveDecoding } from './options.js';
 import { type Prompt, type PromptInput, readPrompt } from './prompt.js';
 import { Scheduler, type Task } from './scheduler.js';
 import { Sequence } from './sequence.js';
-import { UncachedEngine } from './uncached.js';
 
 const usualMaxTokens = 256;
 
@@ -23,9 +23,7 @@ export class Generator {
   constructor(network: Network, tokenizer: Tokenizer | undefined) {
     this.#network = network;
     this.#tokenizer = tokenizer;
-    this.#scheduler = new Scheduler(
-      new UncachedEngine(network, tokenizer?.vocabSize ?? network.config.vocab_size),
-    );
+    this.#scheduler = new Scheduler(new Engine(network, tokenizer?.vocabSize ?? network.config.vocab_size));
   }
 
   /** Fills the blanks of a text, or of each of several. */

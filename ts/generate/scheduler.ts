@@ -1,13 +1,7 @@
 import { GlmError } from '../errors.js';
+import type { Engine } from './engine.js';
 import type { Sequence } from './sequence.js';
 import type { Chosen } from './step.js';
-
-/** Feeds the next rows of sequences to the model, all in one pass, and chooses. One element per sequence. */
-export interface Engine {
-  step(sequences: readonly Sequence[]): Promise<Chosen[][]>;
-  /** Forgets a sequence's keys and values. */
-  forget(sequence: Sequence): void;
-}
 
 /** A sequence on its way, and who wants to know. */
 export interface Task {

@@ -6,7 +6,7 @@
  * N tokens of all examples lie in one row, h is the model's width.
  */
 
-import type { NativeBatch, NativeDevice, NativeDropout, NativeTensor } from '../native.js';
+import type { NativeBatch, NativeCacheStep, NativeDevice, NativeDropout, NativeTensor } from '../native.js';
 import { checkpoint, scope } from '../tensor/scope.js';
 import type { GlmConfig } from './config.js';
 import type { ModelParameters } from './parameters.js';
@@ -34,13 +34,21 @@ export interface Training {
   checkpointedLayers: number;
 }
 
-/** Hidden states of every token, [N, h], after the final layer norm. */
-export function hiddenStates(network: Network, batch: NativeBatch, training?: Training): NativeTensor {
+/**
+ * Hidden states of every token, [N, h], after the final layer norm. With `cached`, keys and values go to caches and come
+ * from there: the batch need hold only the tokens that are new.
+ */
+export function hiddenStates(
+  network: Network,
+  batch: NativeBatch,
+  training?: Training,
+  cached?: NativeCacheStep,
+): NativeTensor {
   let x = embed(network, batch, training);
   for (let i = 0; i < network.config.num_layers; i++) {
     const region = training !== undefined && i < training.checkpointedLayers ? checkpoint : scope;
     const input = x;
-    x = region(network.device, () => layer(network, batch, input, i, training));
+    x = region(network.device, () => layer(network, batch, input, i, training, cached));
     input.dispose(); // a recorded computation keeps what its backward needs
   }
   return layerNorm(network, 'transformer.final_layernorm', x);
@@ -67,6 +75,7 @@ function layer(
   x: NativeTensor,
   index: number,
   training?: Training,
+  cached?: NativeCacheStep,
 ): NativeTensor {
   const { device, config, rotary } = network;
   const name = `transformer.layers.${index}`;
@@ -78,11 +87,14 @@ function layer(
     `${name}.attention.query_key_value`,
     layerNorm(network, `${name}.input_layernorm`, x),
   );
-  const attended = device.attention(batch, qkv, {
-    heads: config.num_attention_heads,
-    rotary,
-    dropout: dropout('attention', 0),
-  });
+  const attended =
+    cached === undefined
+      ? device.attention(batch, qkv, {
+          heads: config.num_attention_heads,
+          rotary,
+          dropout: dropout('attention', 0),
+        })
+      : device.attentionCached(cached, index, qkv, rotary);
   x = linear(network, `${name}.attention.dense`, attended, { residual: x, dropout: dropout('output', 1) });
 
   const wide = linear(
@@ -101,21 +113,21 @@ function layer(
 export function rowLosses(
   network: Network,
   batch: NativeBatch,
-  options: { training?: Training; smoothing?: number; gradientScale?: number } = {},
+  options: { training?: Training; smoothing?: number; gradientScale?: number; cached?: NativeCacheStep } = {},
 ): NativeTensor {
   const { device, parameters } = network;
-  const { training, ...loss } = options;
+  const { training, cached, ...loss } = options;
   return scope(device, () => {
-    const hidden = device.gatherRows(batch, hiddenStates(network, batch, training));
+    const hidden = device.gatherRows(batch, hiddenStates(network, batch, training, cached));
     return device.crossEntropy(batch, hidden, parameters.get('word_embeddings.weight'), loss);
   });
 }
 
 /** Logits of the batch's rows over the vocabulary, [rows, V]. */
-export function rowLogits(network: Network, batch: NativeBatch): NativeTensor {
+export function rowLogits(network: Network, batch: NativeBatch, cached?: NativeCacheStep): NativeTensor {
   const { device, parameters } = network;
   return scope(device, () => {
-    const hidden = device.gatherRows(batch, hiddenStates(network, batch));
+    const hidden = device.gatherRows(batch, hiddenStates(network, batch, undefined, cached));
     return device.linear(hidden, parameters.get('word_embeddings.weight'), null);
   });
 }

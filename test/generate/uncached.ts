@@ -1,6 +1,6 @@
 import { feed } from '../model/feed.js';
 import { type Network, rowLogits } from '../model/transformer.js';
-import type { Engine } from './scheduler.js';
+;
 import { nothingLeft, notFinite } from './scheduler.js';
 import type { Sequence } from './sequence.js';
 import type { Choice, Chosen, Row } from './step.js';

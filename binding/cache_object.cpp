@@ -1,0 +1,92 @@
+#include "cache_object.h"
+
+#include "arguments.h"
+#include "environment.h"
+
+namespace glm::binding {
+namespace {
+
+constexpr napi_type_tag kCacheTag = {0x6e61746976650003, 0x676c6d6361636865};
+constexpr napi_type_tag kCacheStepTag = {0x6e61746976650004, 0x676c6d6361636865};
+
+/// What `create` hands to a class's constructor. Throws when JavaScript calls it.
+template <class Pointer>
+Pointer pointer_of(const Napi::CallbackInfo& info) {
+  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "this is made by a device's methods");
+  return *info[0].As<Napi::External<Pointer>>().Data();
+}
+
+template <class Pointer>
+Napi::Value construct(Napi::Env env, const Napi::FunctionReference& constructor, const Pointer& pointer) {
+  return constructor.New({Napi::External<Pointer>::New(env, const_cast<Pointer*>(&pointer))});
+}
+
+}  // namespace
+
+void CacheObject::define(Napi::Env env) {
+  Environment::of(env).cache_class = Napi::Persistent(
+      DefineClass(env, "NativeKeyValueCache", {InstanceMethod<&CacheObject::dispose>("dispose")}));
+}
+
+Napi::Value CacheObject::create(Napi::Env env, const KeyValueCachePtr& cache) {
+  return construct(env, Environment::of(env).cache_class, cache);
+}
+
+CacheObject::CacheObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<CacheObject>(info), cache_(pointer_of<KeyValueCachePtr>(info)) {
+  info.This().As<Napi::Object>().TypeTag(&kCacheTag);
+}
+
+CacheObject& CacheObject::object_of(const Napi::Value& value) {
+  require(value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kCacheTag), Code::kInvalidArgument,
+          "expected a cache that a device's keyValueCache() has made");
+  CacheObject& object = *Unwrap(value.As<Napi::Object>());
+  require(object.cache_ != nullptr, Code::kDisposed, "expected a live cache, found one that was disposed");
+  return object;
+}
+
+void CacheObject::report(Napi::BasicEnv env) {
+  int64_t bytes = static_cast<int64_t>(cache_->tensor().bytes());
+  if (bytes != reported_bytes_) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - reported_bytes_);
+  reported_bytes_ = bytes;
+}
+
+void CacheObject::forget(Napi::BasicEnv env) {
+  cache_.reset();
+  if (reported_bytes_ > 0) Napi::MemoryManagement::AdjustExternalMemory(env, -reported_bytes_);
+  reported_bytes_ = 0;
+}
+
+Napi::Value CacheObject::dispose(const Napi::CallbackInfo& info) {
+  forget(info.Env());
+  return info.Env().Undefined();
+}
+
+void CacheStepObject::define(Napi::Env env) {
+  Environment::of(env).cache_step_class = Napi::Persistent(
+      DefineClass(env, "NativeCacheStep", {InstanceMethod<&CacheStepObject::dispose>("dispose")}));
+}
+
+Napi::Value CacheStepObject::create(Napi::Env env, const CacheStepPtr& step) {
+  return construct(env, Environment::of(env).cache_step_class, step);
+}
+
+CacheStepObject::CacheStepObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<CacheStepObject>(info), step_(pointer_of<CacheStepPtr>(info)) {
+  info.This().As<Napi::Object>().TypeTag(&kCacheStepTag);
+}
+
+CacheStepPtr CacheStepObject::step_of(const Napi::Value& value) {
+  require(value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kCacheStepTag), Code::kInvalidArgument,
+          "expected a step that a device's cacheStep() has made");
+  CacheStepPtr step = Unwrap(value.As<Napi::Object>())->step_;
+  require(step != nullptr, Code::kDisposed, "expected a live step, found one that was disposed");
+  return step;
+}
+
+Napi::Value CacheStepObject::dispose(const Napi::CallbackInfo& info) {
+  step_.reset();
+  return info.Env().Undefined();
+}
+
+}  // namespace glm::binding

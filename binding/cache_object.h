@@ -1,0 +1,48 @@
+#pragma once
+
+#include <napi.h>
+
+#include "ops/key_value_cache.h"
+
+namespace glm::binding {
+
+/// NativeKeyValueCache of ts/native.ts.
+class CacheObject : public Napi::ObjectWrap<CacheObject> {
+ public:
+  static void define(Napi::Env env);
+  static Napi::Value create(Napi::Env env, const KeyValueCachePtr& cache);
+  /// Throws kInvalidArgument for anything else, kDisposed after dispose().
+  static CacheObject& object_of(const Napi::Value& value);
+
+  explicit CacheObject(const Napi::CallbackInfo& info);
+  void Finalize(Napi::BasicEnv env) override { forget(env); }
+
+  const KeyValueCachePtr& cache() const { return cache_; }
+  /// Tells the garbage collector how large the cache has become.
+  void report(Napi::BasicEnv env);
+
+ private:
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+  void forget(Napi::BasicEnv env);
+
+  KeyValueCachePtr cache_;
+  int64_t reported_bytes_ = 0;
+};
+
+/// NativeCacheStep of ts/native.ts.
+class CacheStepObject : public Napi::ObjectWrap<CacheStepObject> {
+ public:
+  static void define(Napi::Env env);
+  static Napi::Value create(Napi::Env env, const CacheStepPtr& step);
+  /// Throws kInvalidArgument for anything else, kDisposed after dispose().
+  static CacheStepPtr step_of(const Napi::Value& value);
+
+  explicit CacheStepObject(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  CacheStepPtr step_;
+};
+
+}  // namespace glm::binding
