@@ -6,13 +6,13 @@
 //
 // With rotary positions dQ and dK are those of the rotated Q and K, turned back on the way out.
 //
-// Types: qkv, O and the gradients float32 or bfloat16; sums and statistics float32; products of bfloat16 operands where
-// the processor has them (P and dS are then rounded to bfloat16), else float32.
-// Work: 10 · T · D operations and one exponential per visible pair, in one pass over tiles of 64 rows and columns:
-// dQ of a row tile stays in the cache, dK and dV of the head are float32 sums of T · D in scratch (Dao et al.,
-// "FlashAttention", 2022, algorithm 4, with the loops exchanged). Where a batch has too few heads for the threads, dQ
-// and (dK, dV) are separate pieces of work, 14 · T · D. Each sum adds its terms in the same order either way: row
-// tiles ascending for dK and dV, column tiles ascending for dQ.
+// Types: qkv, O and the gradients float32 or bfloat16; sums and statistics float32; products of bfloat16
+// operands where the processor has them (P and dS are then rounded to bfloat16), else float32. Work: 10 · T ·
+// D operations and one exponential per visible pair, in one pass over tiles of 64 rows and columns: dQ of a
+// row tile stays in the cache, dK and dV of the head are float32 sums of T · D in scratch (Dao et al.,
+// "FlashAttention", 2022, algorithm 4, with the loops exchanged). Where a batch has too few heads for the
+// threads, dQ and (dK, dV) are separate pieces of work, 14 · T · D. Each sum adds its terms in the same order
+// either way: row tiles ascending for dK and dV, column tiles ascending for dQ.
 
 #include "cpu/attention/dropout.h"
 #include "cpu/attention/pack.h"
@@ -35,7 +35,8 @@ struct OperandRows {
 
   OperandRows(Carver& carver, int64_t count, int64_t row_stride) : stride(row_stride) {
     rows = carver.take<Element>(count * stride);
-    pairs = kDepth<Unit> == 1 ? reinterpret_cast<Unit*>(rows) : carver.take<Unit>(count / kDepth<Unit> * stride);
+    pairs =
+        kDepth<Unit> == 1 ? reinterpret_cast<Unit*>(rows) : carver.take<Unit>(count / kDepth<Unit> * stride);
   }
 
   /// Units along the width.
@@ -44,7 +45,7 @@ struct OperandRows {
   const Unit* units_of_rows(int64_t row) const { return pairs + row / kDepth<Unit> * stride; }
 
   void pair(int64_t count) const {
-    if constexpr (kDepth<Unit> > 1) pair_rows(rows, count, stride, pairs);
+    if constexpr (kDepth < Unit >> 1) pair_rows(rows, count, stride, pairs);
   }
 
   int64_t stride;
@@ -70,7 +71,7 @@ struct BackwardScratch {
     grad_out_transposed = carver.take<Unit>(stride / kDepth<Unit> * kTileRows);
     scores = carver.take<float>(kTileColumns * kTileRows);
     grad_scores = carver.take<float>(kTileColumns * kTileRows);
-    if constexpr (kDepth<Unit> > 1) {
+    if constexpr (kDepth < Unit >> 1) {
       probability_rows = carver.take<Element>(kTileColumns * kTileRows);
       grad_score_rows = carver.take<Element>(kTileColumns * kTileRows);
     } else {
@@ -81,20 +82,20 @@ struct BackwardScratch {
     grad_query_rows = carver.take<float>(kTileRows * stride);
   }
 
-  OperandRows<T> keys;         // [T]
-  Element* values;             // [T][stride]
-  OperandRows<T> queries;      // [64]
-  OperandRows<T> grad_out;     // [64]
-  float* grad_keys;            // [T][stride]
-  float* grad_values;          // [T][stride]
-  Unit* queries_transposed;    // [stride / depth][64]
-  Unit* grad_out_transposed;   // [stride / depth][64]
-  float* scores;               // [64][64], columns by rows: S
-  float* grad_scores;          // [64][64]: dO Vᵀ, then dS as units along the columns
-  Element* probability_rows;   // [64][64]: P∘Z, as units along the rows
-  Element* grad_score_rows;    // [64][64]: dS, as units along the rows
-  float* grad_queries;         // [D][64]
-  float* grad_query_rows;      // [64][stride]
+  OperandRows<T> keys;        // [T]
+  Element* values;            // [T][stride]
+  OperandRows<T> queries;     // [64]
+  OperandRows<T> grad_out;    // [64]
+  float* grad_keys;           // [T][stride]
+  float* grad_values;         // [T][stride]
+  Unit* queries_transposed;   // [stride / depth][64]
+  Unit* grad_out_transposed;  // [stride / depth][64]
+  float* scores;              // [64][64], columns by rows: S
+  float* grad_scores;         // [64][64]: dO Vᵀ, then dS as units along the columns
+  Element* probability_rows;  // [64][64]: P∘Z, as units along the rows
+  Element* grad_score_rows;   // [64][64]: dS, as units along the rows
+  float* grad_queries;        // [D][64]
+  float* grad_query_rows;     // [64][stride]
 };
 
 /// L and delta of one tile's rows; zero behind them, which keeps their probabilities finite.
@@ -103,44 +104,46 @@ struct RowStatistics {
   float delta[kTileRows];
 };
 
-/// From S and dO Vᵀ to P∘Z and dS.
+/// From S and dO Vᵀ to P∘Z and dS, for rows [row + first, row + first + rows) of the tile that starts at
+/// `row`.
 template <class T, bool kBorder, bool kDropout>
-void score_gradients(const BackwardScratch<T>& scratch, int64_t columns, int64_t row, int64_t rows, int64_t column,
-                     int64_t context, float scale, const HeadDropout& dropout, const RowStatistics& statistics) {
+void score_gradients(const BackwardScratch<T>& scratch, int64_t columns, int64_t row, int64_t first,
+                     int64_t rows, int64_t column, int64_t context, float scale, const HeadDropout& dropout,
+                     const RowStatistics& statistics) {
   using Unit = typename Operand<T>::Unit;
   constexpr int64_t kStride = kTileRows;
-  for (int64_t group = 0; group < rows; group += kGroupRows) {
+  for (int64_t group = first; group < first + rows; group += kGroupRows) {
     Floats log_sum_exp[kGroupVectors], delta[kGroupVectors];
     for (int v = 0; v < kGroupVectors; v++) {
       log_sum_exp[v] = load(statistics.log_sum_exp + group + v * kLanes);
       delta[v] = load(statistics.delta + group + v * kLanes);
     }
-    for (int64_t c = 0; c < columns; c += kDepth<Unit>) {
-      Floats p[kDepth<Unit>][kGroupVectors] = {}, ds[kDepth<Unit>][kGroupVectors] = {};
-      for (int k = 0; k < kDepth<Unit>; k++) {
+    for (int64_t c = 0; c < columns; c += kColumnsAtOnce) {
+      Floats p[kColumnsAtOnce][kGroupVectors] = {}, ds[kColumnsAtOnce][kGroupVectors] = {};
+      DropoutRows kept[kColumnsAtOnce];
+      if constexpr (kDropout) dropout.draw(row + group, column + c, kept);
+      for (int k = 0; k < kColumnsAtOnce; k++) {
         if (c + k == columns) break;
-        DropoutRows kept;
-        if constexpr (kDropout) kept = dropout.rows(row + group, column + c + k);
         for (int v = 0; v < kGroupVectors; v++) {
           int64_t at = (c + k) * kStride + group + v * kLanes;
           Floats probability = exp_nonpositive<Unit>(load(scratch.scores + at) * scale - log_sum_exp[v]);
           if constexpr (kBorder) {
-            probability =
-                sees(row_numbers(row + group + v * kLanes), column + c + k, context) ? probability : Floats{};
+            Ints visible = sees(row_numbers(row + group + v * kLanes), column + c + k, context);
+            probability = visible ? probability : Floats{};
           }
           Floats dp = load(scratch.grad_scores + at);
-          if constexpr (kDropout) dp *= kept.factor[v];
+          if constexpr (kDropout) dp *= kept[k].factor[v];
           ds[k][v] = probability * (dp - delta[v]);
-          p[k][v] = kDropout ? probability * kept.factor[v] : probability;
+          p[k][v] = kDropout ? probability * kept[k].factor[v] : probability;
         }
       }
       for (int v = 0; v < kGroupVectors; v++) {
         int64_t along = group + v * kLanes;
-        for (int k = 0; k < kDepth<Unit>; k++) {
+        for (int k = 0; k < kColumnsAtOnce; k++) {
           store_elements(scratch.probability_rows + (c + k) * kStride + along, p[k][v]);
           store_elements(scratch.grad_score_rows + (c + k) * kStride + along, ds[k][v]);
         }
-        if constexpr (kDepth<Unit> > 1) {
+        if constexpr (kDepth < Unit >> 1) {
           float* lanes = scratch.grad_scores + c / kDepth<Unit> * kStride + along;
           store_pairs(reinterpret_cast<Unit*>(lanes), ds[0][v], ds[1][v]);
         }
@@ -181,8 +184,8 @@ class HeadBackward {
     scratch_.keys.pair(end);
   }
 
-  /// Gradients of columns [begin, end) with respect to K and V from all rows and, with `queries`, of all rows with
-  /// respect to Q (the columns are then all columns).
+  /// Gradients of columns [begin, end) with respect to K and V from all rows and, with `queries`, of all rows
+  /// with respect to Q (the columns are then all columns).
   void columns(int64_t begin, int64_t end, bool queries) const {
     zero_rows(scratch_.grad_keys + begin * stride_, end - begin, stride_);
     zero_rows(scratch_.grad_values + begin * stride_, end - begin, stride_);
@@ -203,8 +206,7 @@ class HeadBackward {
 
   template <bool kColumns>
   void row_tile(int64_t row, int64_t column_begin, int64_t column_end, bool queries) const {
-    int64_t rows = smaller(kTileRows, length_ - row), vectors = round_up(rows, kGroupRows) / kLanes;
-    int64_t width_vectors = (width_ + kLanes - 1) / kLanes, unit_stride = stride_ / kDepth<Unit>;
+    int64_t rows = smaller(kTileRows, length_ - row);
     column_end = smaller(visible_columns(row + rows, context_), column_end);
     if (column_end <= column_begin) return;
     RowStatistics statistics;
@@ -212,35 +214,55 @@ class HeadBackward {
     if (queries) zero_rows(scratch_.grad_queries, width_, kTileRows);
     for (int64_t column = column_begin; column < column_end; column += kTileColumns) {
       int64_t columns = smaller(kTileColumns, column_end - column);
-      multiply<true, From::kZero>(Product<Unit>{scratch_.queries_transposed, kTileRows, scratch_.keys.units(column), unit_stride,
-                                   scratch_.scores, kTileRows, vectors, columns, depth_units()});
-      multiply<true, From::kZero>(Product<Unit>{scratch_.grad_out_transposed, kTileRows,
-                                   reinterpret_cast<const Unit*>(scratch_.values + column * stride_), unit_stride,
-                                   scratch_.grad_scores, kTileRows, vectors, columns, depth_units()});
-      auto gradients =
-          tile_is_full(row, column + columns, context_)
-              ? dropout_.active() ? score_gradients<T, false, true> : score_gradients<T, false, false>
-          : dropout_.active() ? score_gradients<T, true, true>
-                              : score_gradients<T, true, false>;
-      gradients(scratch_, columns, row, rows, column, context_, p_.scale, dropout_, statistics);
-      if constexpr (kColumns) {
-        int64_t depth = (rows + kDepth<Unit> - 1) / kDepth<Unit>;
-        multiply<true, From::kSum>(Product<Unit>{scratch_.grad_out.units_of_rows(0), stride_,
-                                     reinterpret_cast<const Unit*>(scratch_.probability_rows),
-                                     kTileRows / kDepth<Unit>, scratch_.grad_values + column * stride_, stride_,
-                                     width_vectors, columns, depth});
-        multiply<true, From::kSum>(Product<Unit>{scratch_.queries.units_of_rows(0), stride_,
-                                     reinterpret_cast<const Unit*>(scratch_.grad_score_rows),
-                                     kTileRows / kDepth<Unit>, scratch_.grad_keys + column * stride_, stride_,
-                                     width_vectors, columns, depth});
+      if (tile_is_full(row, column + columns, context_)) {
+        part<kColumns, false>(row, 0, rows, column, columns, queries, statistics);
+        continue;
       }
-      if (queries) {
-        multiply<false, From::kSum>(Product<Unit>{reinterpret_cast<const Unit*>(scratch_.grad_scores), kTileRows,
-                                      scratch_.keys.units_of_rows(column), stride_, scratch_.grad_queries, kTileRows,
-                                      vectors, width_, (columns + kDepth<Unit> - 1) / kDepth<Unit>});
+      // On the border each group of rows has its own last column.
+      for (int64_t first = 0; first < rows; first += kGroupRows) {
+        int64_t end = smaller(first + kGroupRows, rows), seen = visible_columns(row + end, context_) - column;
+        if (seen <= 0) continue;
+        part<kColumns, true>(row, first, end - first, column, smaller(seen, columns), queries, statistics);
       }
     }
     if (queries) write_queries(row, rows);
+  }
+
+  /// Rows [first, first + rows) of the tile at `row` meet columns [column, column + columns).
+  template <bool kColumns, bool kBorder>
+  void part(int64_t row, int64_t first, int64_t rows, int64_t column, int64_t columns, bool queries,
+            const RowStatistics& statistics) const {
+    int64_t vectors = round_up(rows, kGroupRows) / kLanes, width_vectors = (width_ + kLanes - 1) / kLanes;
+    int64_t unit_stride = stride_ / kDepth<Unit>, first_unit = first / kDepth<Unit>;
+    float* scores = scratch_.scores + first;
+    float* grad_scores = scratch_.grad_scores + first;
+    multiply<true, From::kZero>(Product<Unit>{scratch_.queries_transposed + first, kTileRows,
+                                              scratch_.keys.units(column), unit_stride, scores, kTileRows,
+                                              vectors, columns, depth_units()});
+    multiply<true, From::kZero>(
+        Product<Unit>{scratch_.grad_out_transposed + first, kTileRows,
+                      reinterpret_cast<const Unit*>(scratch_.values + column * stride_), unit_stride,
+                      grad_scores, kTileRows, vectors, columns, depth_units()});
+    auto gradients =
+        dropout_.active() ? score_gradients<T, kBorder, true> : score_gradients<T, kBorder, false>;
+    gradients(scratch_, columns, row, first, rows, column, context_, p_.scale, dropout_, statistics);
+    if constexpr (kColumns) {
+      int64_t depth = (rows + kDepth<Unit> - 1) / kDepth<Unit>, tile_units = kTileRows / kDepth<Unit>;
+      multiply<true, From::kSum>(
+          Product<Unit>{scratch_.grad_out.units_of_rows(first), stride_,
+                        reinterpret_cast<const Unit*>(scratch_.probability_rows) + first_unit, tile_units,
+                        scratch_.grad_values + column * stride_, stride_, width_vectors, columns, depth});
+      multiply<true, From::kSum>(
+          Product<Unit>{scratch_.queries.units_of_rows(first), stride_,
+                        reinterpret_cast<const Unit*>(scratch_.grad_score_rows) + first_unit, tile_units,
+                        scratch_.grad_keys + column * stride_, stride_, width_vectors, columns, depth});
+    }
+    if (queries) {
+      multiply<false, From::kSum>(Product<Unit>{reinterpret_cast<const Unit*>(grad_scores), kTileRows,
+                                                scratch_.keys.units_of_rows(column), stride_,
+                                                scratch_.grad_queries + first, kTileRows, vectors, width_,
+                                                (columns + kDepth<Unit> - 1) / kDepth<Unit>});
+    }
   }
 
   /// Q and dO in all their forms, L and delta.
@@ -314,7 +336,8 @@ int64_t scratch_bytes(const AttentionBackward& p) {
   return counter.bytes();
 }
 
-/// Whether whole heads keep the threads busy enough that cutting them, which computes S and dP twice, would not pay.
+/// Whether whole heads keep the threads busy enough that cutting them, which computes S and dP twice, would
+/// not pay.
 bool whole_heads(const PackedLayout& layout, int64_t heads, int threads) {
   int64_t pieces = layout.examples * heads, rounds = (pieces + threads - 1) / threads;
   return threads == 1 || 5 * rounds * threads <= 7 * pieces;
@@ -355,7 +378,8 @@ void CpuKernels::run(const AttentionBackward& p) {
 }
 
 size_t CpuKernels::workspace_bytes(const AttentionBackward& p) const {
-  int64_t slot = p.dtype == DType::kBFloat16 ? attention::scratch_bytes<bfloat16>(p) : attention::scratch_bytes<float>(p);
+  int64_t slot = p.dtype == DType::kBFloat16 ? attention::scratch_bytes<bfloat16>(p)
+                                             : attention::scratch_bytes<float>(p);
   return static_cast<size_t>(64 + parallel_.threads() * slot);
 }
 

@@ -3,14 +3,15 @@
 //   S = scale · Q Kᵀ [T, T],  P = softmax of S over the columns the GLM mask shows,  O = dropout(P) V [T, D],
 //   log-sum-exp of each row [T], for the backward.
 //
-// Q and K are rotated on the way in where positions are rotary. Nothing of size T × T is stored: tiles of 64 rows go
-// over tiles of 64 columns with a running maximum and sum (Milakov & Gimelshein 2018; Dao et al., "FlashAttention",
-// 2022). Tiles that the mask empties are skipped, full ones know no mask.
+// Q and K are rotated on the way in where positions are rotary. Nothing of size T × T is stored: tiles of 64
+// rows go over tiles of 64 columns with a running maximum and sum (Milakov & Gimelshein 2018; Dao et al.,
+// "FlashAttention", 2022). Tiles that the mask empties are skipped, full ones know no mask, those on the
+// border are cut into 32 rows.
 //
-// Types: qkv and O float32 or bfloat16; sums, softmax and statistics float32; products of bfloat16 operands where the
-// processor has them (P is then rounded to bfloat16), else float32.
-// Work: 4 · T · D operations per visible column, one exponential per visible pair. Memory: K and V are copied into
-// dense arrays once per head (2 · T · D), which then stream from the second-level cache once per 64 rows.
+// Types: qkv and O float32 or bfloat16; sums, softmax and statistics float32; products of bfloat16 operands
+// where the processor has them (P is then rounded to bfloat16), else float32. Work: 4 · T · D operations per
+// visible column, one exponential per visible pair. Memory: K and V are copied into dense arrays once per
+// head (2 · T · D), which then stream from the second-level cache once per 64 rows.
 //
 // Scores are kept transposed, rows along the lanes: see product.h for why no tile has to be turned.
 
@@ -55,12 +56,13 @@ struct ForwardScratch {
   float* out_rows;  // [64][stride]
 };
 
-/// Turns a tile of scores into unnormalised probabilities, in place, as units along the columns.
+/// Turns scores of rows [row + first, row + first + rows) into unnormalised probabilities, in place, as units
+/// along the columns. `scores` and `state` are those of the tile that starts at `row`.
 template <class Unit, bool kBorder, bool kDropout>
-void softmax_tile(float* scores, int64_t columns, int64_t row, int64_t rows, int64_t column, int64_t context,
-                  float scale, const HeadDropout& dropout, RunningSoftmax& state) {
+void softmax_tile(float* scores, int64_t columns, int64_t row, int64_t first, int64_t rows, int64_t column,
+                  int64_t context, float scale, const HeadDropout& dropout, RunningSoftmax& state) {
   constexpr int64_t kStride = kTileRows;
-  for (int64_t group = 0; group < rows; group += kGroupRows) {
+  for (int64_t group = first; group < first + rows; group += kGroupRows) {
     float* tile = scores + group;
     Floats top[kGroupVectors];
     for (int v = 0; v < kGroupVectors; v++) top[v] = broadcast(-__builtin_inff());
@@ -69,7 +71,8 @@ void softmax_tile(float* scores, int64_t columns, int64_t row, int64_t rows, int
         float* at = tile + c * kStride + v * kLanes;
         Floats s = load(at);
         if constexpr (kBorder) {
-          s = sees(row_numbers(row + group + v * kLanes), column + c, context) ? s : broadcast(-__builtin_inff());
+          s = sees(row_numbers(row + group + v * kLanes), column + c, context) ? s
+                                                                               : broadcast(-__builtin_inff());
           store(at, s);
         }
         top[v] = max(s, top[v]);
@@ -85,23 +88,22 @@ void softmax_tile(float* scores, int64_t columns, int64_t row, int64_t rows, int
       store(state.maximum + at, maximum[v]);
       store(state.rescale + at, rescale);
     }
-    for (int64_t c = 0; c < columns; c += kDepth<Unit>) {
-      Floats p[kDepth<Unit>][kGroupVectors] = {};
-      for (int k = 0; k < kDepth<Unit>; k++) {
+    for (int64_t c = 0; c < columns; c += kColumnsAtOnce) {
+      Floats p[kColumnsAtOnce][kGroupVectors] = {};
+      DropoutRows kept[kColumnsAtOnce];
+      if constexpr (kDropout) dropout.draw(row + group, column + c, kept);
+      for (int k = 0; k < kColumnsAtOnce; k++) {
         if (c + k == columns) break;
         for (int v = 0; v < kGroupVectors; v++) {
           p[k][v] = exp_nonpositive<Unit>(load(tile + (c + k) * kStride + v * kLanes) * scale - maximum[v]);
           sum[v] += p[k][v];
-        }
-        if constexpr (kDropout) {
-          DropoutRows kept = dropout.rows(row + group, column + c + k);
-          for (int v = 0; v < kGroupVectors; v++) p[k][v] *= kept.factor[v];
+          if constexpr (kDropout) p[k][v] *= kept[k].factor[v];
         }
       }
       for (int v = 0; v < kGroupVectors; v++) {
         float* at = tile + c / kDepth<Unit> * kStride + v * kLanes;
         if constexpr (kDepth<Unit> == 1) {
-          store(at, p[0][v]);
+          for (int k = 0; k < kColumnsAtOnce; k++) store(at + k * kStride, p[k][v]);
         } else {
           store_pairs(reinterpret_cast<Unit*>(at), p[0][v], p[1][v]);
         }
@@ -136,7 +138,8 @@ class HeadForward {
     for (int64_t t = 0; t < length_; t += kTileRows) {
       int64_t rows = smaller(kTileRows, length_ - t);
       if constexpr (kDepth<Unit> == 1) {
-        pack_rows(qkv(2, t), token_stride_, rows, width_, Rotary{}, 0, scratch_.values + t * stride_, stride_);
+        pack_rows(qkv(2, t), token_stride_, rows, width_, Rotary{}, 0, scratch_.values + t * stride_,
+                  stride_);
       } else {
         pack_rows(qkv(2, t), token_stride_, rows, width_, Rotary{}, 0, scratch_.rows, stride_);
         pair_rows(scratch_.rows, rows, stride_, scratch_.values + t / kDepth<Unit> * stride_);
@@ -146,34 +149,48 @@ class HeadForward {
 
   /// Rows [row, row + rows) of O; `row` is a multiple of the tile.
   void row_tile(int64_t row, int64_t rows) const {
-    int64_t grouped = round_up(rows, kGroupRows), vectors = grouped / kLanes, units = depth_units();
+    int64_t grouped = round_up(rows, kGroupRows);
     pack_queries(row, rows, grouped);
     RunningSoftmax state;
     state.start();
     zero_rows(scratch_.out, width_, kTileRows);
     int64_t end = smaller(visible_columns(row + rows, context_), length_);
-    float scale = p_.scale;
     for (int64_t column = 0; column < end; column += kTileColumns) {
       int64_t columns = smaller(kTileColumns, end - column);
-      Product<Unit> score{scratch_.queries, kTileRows, key_units() + column * stride_ / kDepth<Unit>,
-                          stride_ / kDepth<Unit>, scratch_.scores, kTileRows, vectors, columns, units};
-      multiply<true, From::kZero>(score);
-      auto softmax = tile_is_full(row, column + columns, context_)
-                         ? dropout_.active() ? softmax_tile<Unit, false, true> : softmax_tile<Unit, false, false>
-                     : dropout_.active() ? softmax_tile<Unit, true, true>
-                                         : softmax_tile<Unit, true, false>;
-      softmax(scratch_.scores, columns, row, rows, column, context_, scale, dropout_, state);
-      Product<Unit> weigh{reinterpret_cast<const Unit*>(scratch_.scores), kTileRows,
-                          scratch_.values + column / kDepth<Unit> * stride_, stride_, scratch_.out, kTileRows, vectors,
-                          width_, (columns + kDepth<Unit> - 1) / kDepth<Unit>, state.rescale};
-      multiply<false, From::kRescaled>(weigh);
+      if (tile_is_full(row, column + columns, context_)) {
+        part<false>(row, 0, grouped, column, columns, state);
+        continue;
+      }
+      // On the border each group of rows has its own last column.
+      for (int64_t first = 0; first < rows; first += kGroupRows) {
+        int64_t seen = visible_columns(row + smaller(first + kGroupRows, rows), context_) - column;
+        if (seen > 0) part<true>(row, first, kGroupRows, column, smaller(seen, columns), state);
+      }
     }
-    write(row, rows, vectors, state);
+    write(row, rows, grouped / kLanes, state);
   }
 
  private:
+  /// Rows [first, first + rows) of the tile at `row` meet columns [column, column + columns).
+  template <bool kBorder>
+  void part(int64_t row, int64_t first, int64_t rows, int64_t column, int64_t columns,
+            RunningSoftmax& state) const {
+    float* scores = scratch_.scores + first;
+    int64_t vectors = rows / kLanes, unit_stride = stride_ / kDepth<Unit>;
+    multiply<true, From::kZero>(Product<Unit>{scratch_.queries + first, kTileRows,
+                                              key_units() + column * unit_stride, unit_stride, scores,
+                                              kTileRows, vectors, columns, depth_units()});
+    auto softmax = dropout_.active() ? softmax_tile<Unit, kBorder, true> : softmax_tile<Unit, kBorder, false>;
+    softmax(scratch_.scores, columns, row, first, rows, column, context_, p_.scale, dropout_, state);
+    multiply<false, From::kRescaled>(Product<Unit>{
+        reinterpret_cast<const Unit*>(scores), kTileRows, scratch_.values + column / kDepth<Unit> * stride_,
+        stride_, scratch_.out + first, kTileRows, vectors, width_,
+        (columns + kDepth<Unit> - 1) / kDepth<Unit>, state.rescale + first});
+  }
+
   const T* qkv(int64_t which, int64_t token) const {
-    return static_cast<const T*>(p_.qkv) + (offset_ + token) * token_stride_ + (which * p_.heads + head_) * width_;
+    return static_cast<const T*>(p_.qkv) + (offset_ + token) * token_stride_ +
+           (which * p_.heads + head_) * width_;
   }
   int64_t depth_units() const { return (width_ + kDepth<Unit> - 1) / kDepth<Unit>; }
   const Unit* key_units() const { return reinterpret_cast<const Unit*>(scratch_.keys); }
@@ -181,7 +198,8 @@ class HeadForward {
   void pack_queries(int64_t row, int64_t rows, int64_t grouped) const {
     pack_rows(qkv(0, row), token_stride_, rows, width_, rotary_, offset_ + row, scratch_.rows, stride_);
     zero_rows(scratch_.rows + rows * stride_, grouped - rows, stride_);
-    transpose_words(scratch_.rows, stride_ / kDepth<Unit>, grouped, depth_units(), scratch_.queries, kTileRows);
+    transpose_words(scratch_.rows, stride_ / kDepth<Unit>, grouped, depth_units(), scratch_.queries,
+                    kTileRows);
   }
 
   /// O = out / sum, turned back to rows.
@@ -255,7 +273,8 @@ void CpuKernels::run(const AttentionForward& p) {
 }
 
 size_t CpuKernels::workspace_bytes(const AttentionForward& p) const {
-  int64_t slot = p.dtype == DType::kBFloat16 ? attention::scratch_bytes<bfloat16>(p) : attention::scratch_bytes<float>(p);
+  int64_t slot = p.dtype == DType::kBFloat16 ? attention::scratch_bytes<bfloat16>(p)
+                                             : attention::scratch_bytes<float>(p);
   return static_cast<size_t>(128 + parallel_.threads() * (slot + 8));
 }
 

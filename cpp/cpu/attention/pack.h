@@ -40,9 +40,10 @@ void pack_rows(const T* x, int64_t x_stride, int64_t rows, int64_t width, const 
   }
 }
 
-/// out[u][r] = x[r][u] for 32-bit words. Works on whole blocks: both arrays have room for rows and words rounded up to
-/// kLanes.
-inline void transpose_words(const void* x, int64_t x_stride, int64_t rows, int64_t words, void* out, int64_t stride) {
+/// out[u][r] = x[r][u] for 32-bit words. Works on whole blocks: both arrays have room for rows and words
+/// rounded up to kLanes.
+inline void transpose_words(const void* x, int64_t x_stride, int64_t rows, int64_t words, void* out,
+                            int64_t stride) {
   const float* from = static_cast<const float*>(x);
   float* to = static_cast<float*>(out);
   for (int64_t r = 0; r < rows; r += kLanes) {

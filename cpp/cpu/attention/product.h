@@ -1,7 +1,8 @@
 #pragma once
 
-// The one product of attention: c[n][m] (+)= Σ_k a[k][m] · b(n, k), with m along vector lanes and b spread from
-// memory. Everything fits this form without transposing the big tiles (i rows, j columns, d width of a head):
+// The one product of attention: c[n][m] (+)= Σ_k a[k][m] · b(n, k), with m along vector lanes and b spread
+// from memory. Everything fits this form without transposing the big tiles (i rows, j columns, d width of a
+// head):
 //
 //   Sᵀ[j][i]  =  Σ_d  Qᵀ[d][i]  · K[j][d]          b contiguous in k
 //   dPᵀ[j][i] =  Σ_d  dOᵀ[d][i] · V[j][d]          b contiguous in k
@@ -10,8 +11,8 @@
 //   dV[j][d]  += Σ_i  dO[i][d]  · Pᵀ[j][i]         b contiguous in k
 //   dK[j][d]  += Σ_i  Q[i][d]   · dSᵀ[j][i]        b contiguous in k
 //
-// A block of kVectors × kColumns sums stays in registers over the whole depth. A sum's terms are added in the order
-// of k whatever the block, so a result does not depend on where in a tile it was computed.
+// A block of kVectors × kColumns sums stays in registers over the whole depth. A sum's terms are added in the
+// order of k whatever the block, so a result does not depend on where in a tile it was computed.
 
 #include "cpu/attention/units.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Rotary 2D positions (as ChatGLM-6B has them): the first half of a head turns with the position, the second with
-// the block position. Pair (j, j + D/4) of a half turns by position · 10000^(-4j/D).
+// Rotary 2D positions (as ChatGLM-6B has them): the first half of a head turns with the position, the second
+// with the block position. Pair (j, j + D/4) of a half turns by position · 10000^(-4j/D).
 
 #include "backend/params.h"
 #include "cpu/attention/shuffle.h"
@@ -26,7 +26,8 @@ void rotate(const Rotary& rotary, int64_t token, int64_t width, const In* x, Out
   for (int half = 0; half < 2; half++) {
     int64_t position = half == 0 ? rotary.positions[token] : rotary.block_positions[token];
     const float* turn = rotary.table + position * quarter * 2;
-    auto pairs = [&](int64_t j, int64_t count, auto load_lanes, auto store_lanes) __attribute__((always_inline)) {
+    auto pairs = [&](int64_t j, int64_t count, auto load_lanes, auto store_lanes)
+        __attribute__((always_inline)) {
       int64_t at = half * 2 * quarter + j;
       Floats low = load_lanes(turn + 2 * j, smaller(count * 2, kLanes));
       Floats high = load_lanes(turn + 2 * j + kLanes, larger(count * 2 - kLanes, 0));

@@ -1,8 +1,8 @@
 #pragma once
 
-// Which thread does what. A piece of work is a range of rows (or columns) of one head of one example; pieces are handed
-// out one by one, longest first within a head. Each thread keeps one slot of scratch. Results don't depend on how the
-// work is cut, because every piece starts at a tile.
+// Which thread does what. A piece of work is a range of rows (or columns) of one head of one example; pieces
+// are handed out one by one, longest first within a head. Each thread keeps one slot of scratch. Results
+// don't depend on how the work is cut, because every piece starts at a tile.
 
 #include "backend/params.h"
 #include "cpu/attention/units.h"
@@ -37,7 +37,8 @@ struct Piece {
 /// All pieces of at most `grain` tokens, in order of example, head and descending begin.
 class Pieces {
  public:
-  Pieces(const PackedLayout& layout, int64_t heads, int64_t grain) : layout_(layout), heads_(heads), grain_(grain) {
+  Pieces(const PackedLayout& layout, int64_t heads, int64_t grain)
+      : layout_(layout), heads_(heads), grain_(grain) {
     for (int32_t e = 0; e < layout.examples; e++) count_ += heads * cuts(e);
   }
 

@@ -21,8 +21,8 @@ struct EveryOther {
   static constexpr int of(int lane) { return 2 * lane + kOdd; }
 };
 
-/// The off-diagonal exchange of a transposition of blocks of kStep × kStep: the upper row of blocks (kLower 0) or the
-/// lower one.
+/// The off-diagonal exchange of a transposition of blocks of kStep × kStep: the upper row of blocks (kLower
+/// 0) or the lower one.
 template <int kStep, int kLower>
 struct Exchange {
   static constexpr int of(int lane) {

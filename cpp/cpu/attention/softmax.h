@@ -1,8 +1,8 @@
 #pragma once
 
-// Exponentials, masks and running statistics of softmax on score tiles stored as [columns][rows]: rows lie along the
-// lanes, so maxima and sums over columns need no horizontal step. Work is in groups of 32 rows, the rows that share
-// dropout counters.
+// Exponentials, masks and running statistics of softmax on score tiles stored as [columns][rows]: rows lie
+// along the lanes, so maxima and sums over columns need no horizontal step. Work is in groups of 32 rows, the
+// rows that share dropout counters.
 
 #include "base/glm_mask.h"
 #include "cpu/attention/units.h"
@@ -11,10 +11,13 @@ namespace glm::GLM_ISA::attention {
 
 constexpr int kGroupRows = 32;
 constexpr int kGroupVectors = kGroupRows / kLanes;
+constexpr int kColumnsAtOnce =
+    2;  // what one step handles: a pair, and enough independent work to hide latencies
 
-/// e^x for x <= 0, exactly zero below -87. x stays in natural units up to here: a score near its row's log-sum-exp then
-/// keeps the few bits that their difference has. The polynomial for 2^f, |f| <= 1/2, minimises the largest relative
-/// error: 2e-9 for float32 operands; 3e-6 where the result is rounded to bfloat16 (4e-3) anyway.
+/// e^x for x <= 0, exactly zero below -87. x stays in natural units up to here: a score near its row's
+/// log-sum-exp then keeps the few bits that their difference has. The polynomial for 2^f, |f| <= 1/2,
+/// minimises the largest relative error: 2e-9 for float32 operands; 3e-6 where the result is rounded to
+/// bfloat16 (4e-3) anyway.
 template <class Unit>
 GLM_INLINE Floats exp_nonpositive(Floats x) {
   constexpr float kLog2E = 1.44269504f;

@@ -1,10 +1,12 @@
 #pragma once
 
-// What one lane of a product holds. In float32 it is one number and a step of the product is a fused multiply-add.
-// With bfloat16 dot products (AVX512-BF16) it is a pair of neighbours along the summed dimension, and a step adds both
-// products to a float32 sum. Either way a unit has 32 bits, so tiles, transpositions and loops are the same.
+// What one lane of a product holds. In float32 it is one number and a step of the product is a fused
+// multiply-add. With bfloat16 dot products (AVX512-BF16) it is a pair of neighbours along the summed
+// dimension, and a step adds both products to a float32 sum. Either way a unit has 32 bits, so tiles,
+// transpositions and loops are the same.
 //
-// Packed rows of `width` elements have a stride of a whole number of vectors of units; what is behind the width is zero.
+// Packed rows of `width` elements have a stride of a whole number of vectors of units; what is behind the
+// width is zero.
 
 #include <cstdint>
 #include <cstring>
@@ -68,8 +70,8 @@ GLM_INLINE Floats multiply_add(Floats sum, Ints a, Ints b) {
 GLM_INLINE void store_pairs(Pair* p, Floats first, Floats second) {
   typedef uint16_t Halves __attribute__((vector_size(64)));
   auto rounded = reinterpret_cast<Halves>(_mm512_cvtne2ps_pbh(second, first));
-  Halves pairs = __builtin_shufflevector(rounded, rounded, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24,
-                                         9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  Halves pairs = __builtin_shufflevector(rounded, rounded, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
+                                         23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
   std::memcpy(p, &pairs, sizeof pairs);
 }
 #endif
