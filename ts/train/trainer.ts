@@ -211,9 +211,10 @@ export class Trainer {
     };
   }
 
-  /** A new run must not mix with one that the folder holds. */
+  /** A new run must not mix with one that the folder holds; of one that was killed early, metrics may be left. */
   async #checkFolder(): Promise<void> {
-    if (this.#folder === undefined || this.#savedStep >= 0 || (await this.#folder.isEmpty())) return;
+    if (this.#folder === undefined || this.#savedStep >= 0) return;
+    if (await this.#folder.isEmpty()) return this.#folder.truncateMetrics(this.#step);
     throw new GlmError(
       'GLM_INVALID_ARGUMENT',
       `expected ${this.#folder.path} to hold no run, found checkpoints; go on with Trainer.resume, or choose another folder`,

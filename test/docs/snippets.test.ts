@@ -1,0 +1,63 @@
+/** Every TypeScript snippet of the documents runs, in an order in which each finds what it needs. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { withFolder } from '../support/folder.js';
+
+const snippets = suite('docs: snippets');
+const root = path.join(import.meta.dirname, '../..');
+
+/** The ```ts blocks of a document. */
+async function blocksOf(document: string): Promise<string[]> {
+  const text = await readFile(path.join(root, document), 'utf8');
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code as string);
+}
+
+/** Runs a snippet as a program in the folder, with the package's sources under its name. */
+async function run(code: string, folder: string, name: string): Promise<void> {
+  const index = pathToFileURL(path.join(root, 'ts/index.ts')).href;
+  const file = path.join(folder, `${name}.mts`);
+  await writeFile(file, code.replaceAll("'glm-native'", `'${index}'`));
+  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const [status] = (await once(child, 'close')) as [number | null];
+  assert.is(status, 0, `${name} failed:\n${code}\n${output}`);
+}
+
+/** Text with enough different words for a vocabulary of 512. */
+function prose(seed: number): string {
+  const words = Array.from({ length: 400 }, (_, i) => `w${((i * 7919 + seed) % 9973).toString(36)}`);
+  return Array.from({ length: 200 }, (_, i) => {
+    const sentence = Array.from({ length: 12 }, (_, j) => words[(i * 31 + j * j * 17 + seed) % words.length]);
+    return `${sentence.join(' ')}.${i % 5 === 4 ? '\n\n' : ' '}`;
+  }).join('');
+}
+
+snippets('README.md', async () => {
+  const blocks = await blocksOf('README.md');
+  // Filling needs the model that pretraining writes.
+  const fill = blocks.findIndex((code) => code.includes("GLM.load('my-glm')"));
+  assert.ok(fill >= 0);
+  const ordered = [...blocks.filter((_, i) => i !== fill), blocks[fill] as string];
+  await withFolder(async (folder) => {
+    await mkdir(path.join(folder, 'texts'));
+    await writeFile(path.join(folder, 'texts/a.txt'), prose(1));
+    await writeFile(path.join(folder, 'texts/b.txt'), prose(2));
+    await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+    for (const [i, code] of ordered.entries()) await run(code, folder, `readme-${i + 1}`);
+  });
+});
+
+snippets.run();
