@@ -82,7 +82,8 @@ training('a vocabulary has the size asked for and the special tokens of a GLM', 
     const tokenizer = await Tokenizer.train(speechFiles.slice(0, 3), { type: 'bpe', vocabSize });
     assert.is(tokenizer.vocabSize, vocabSize);
     assert.is(new Set(pieces(tokenizer)).size, vocabSize);
-    const texts = Object.entries(tokenizer.special).map(([role, id]) => [role, tokenizer.token(id)]);
+    const roles = Object.entries(tokenizer.special) as [string, number][];
+    const texts = roles.map(([role, id]) => [role, tokenizer.token(id)]);
     assert.equal(Object.fromEntries(texts), {
       pad: '<|endoftext|>',
       eos: '<|endoftext|>',
