@@ -8,7 +8,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { copyFile, link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -63,9 +63,13 @@ export class RunFolder {
     return path.join(this.path, 'checkpoints');
   }
 
+  private checkpointOf(step: number): string {
+    return path.join(this.checkpoints, `step-${String(step).padStart(8, '0')}`);
+  }
+
   /** Writes a checkpoint, and removes the oldest until `keep` are left. Gives its folder. Throws `GLM_IO`. */
   async save(model: GLM, optimizer: Optimizer, state: TrainerState, keep: number): Promise<string> {
-    const folder = path.join(this.checkpoints, `step-${String(state.step).padStart(8, '0')}`);
+    const folder = this.checkpointOf(state.step);
     const unfinished = `${folder}.tmp`;
     try {
       await rm(unfinished, { recursive: true, force: true });
@@ -115,8 +119,15 @@ export class RunFolder {
     return (await this.names()).length === 0;
   }
 
+  /** Finishes what a killed run left half done: the folder's own files and metrics become those of the checkpoint. */
+  async restore(step: number): Promise<void> {
+    const checkpoint = this.checkpointOf(step);
+    if (existsSync(checkpoint)) await this.publish(checkpoint);
+    await this.truncateMetrics(step);
+  }
+
   /** Drops metrics of steps that the checkpoint does not know. */
-  async truncateMetrics(step: number): Promise<void> {
+  private async truncateMetrics(step: number): Promise<void> {
     const lines = (await readFile(this.metrics, 'utf8').catch(() => '')).split('\n');
     const kept = lines.filter((line) => {
       const event = parse(line);

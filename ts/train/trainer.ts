@@ -34,6 +34,7 @@ export class Trainer {
   #draw = 0;
   #stopping = false;
   #savedStep = -1;
+  #started = false;
 
   /** Throws `GLM_INVALID_ARGUMENT`. */
   constructor(model: GLM, options: TrainerOptions) {
@@ -75,7 +76,6 @@ export class Trainer {
     trainer.#optimizer.updates = state.updates;
     trainer.#step = trainer.#savedStep = state.step;
     trainer.#draw = state.draw;
-    await folder.truncateMetrics(state.step);
     return trainer;
   }
 
@@ -91,7 +91,7 @@ export class Trainer {
   async *run(): AsyncGenerator<TrainerEvent, void, void> {
     const lock = this.#folder && (await FolderLock.take(this.#folder.path));
     try {
-      await this.#checkFolder();
+      await this.#prepareFolder();
       for await (const event of this.#events()) {
         await this.#record(event);
         yield event;
@@ -211,14 +211,17 @@ export class Trainer {
     };
   }
 
-  /** A new run must not mix with one that the folder holds; of one that was killed early, metrics may be left. */
-  async #checkFolder(): Promise<void> {
-    if (this.#folder === undefined || this.#savedStep >= 0) return;
-    if (await this.#folder.isEmpty()) return this.#folder.truncateMetrics(this.#step);
-    throw new GlmError(
-      'GLM_INVALID_ARGUMENT',
-      `expected ${this.#folder.path} to hold no run, found checkpoints; go on with Trainer.resume, or choose another folder`,
-    );
+  /** A new run must not mix with one that the folder holds; of one that was killed, something may be half done. */
+  async #prepareFolder(): Promise<void> {
+    if (this.#folder === undefined) return;
+    if (this.#savedStep < 0 && !(await this.#folder.isEmpty())) {
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        `expected ${this.#folder.path} to hold no run, found checkpoints; go on with Trainer.resume, or choose another folder`,
+      );
+    }
+    if (!this.#started) await this.#folder.restore(this.#step);
+    this.#started = true;
   }
 
   async #record(event: TrainerEvent): Promise<void> {
