@@ -10,6 +10,8 @@ import type { FillResult } from './generate/fill.js';
 import { Generator } from './generate/generator.js';
 import type { FillOptions } from './generate/options.js';
 import type { PromptInput } from './generate/prompt.js';
+import type { Choices, ScoreOptions } from './generate/score.js';
+import type { StreamChunk } from './generate/stream.js';
 import { SafetensorsFile, writeSafetensors } from './io/safetensors.js';
 import { type GlmConfig, type GlmConfigInput, positionRows, resolveConfig } from './model/config.js';
 import { allRows, feed, rowsWithLoss } from './model/feed.js';
@@ -227,6 +229,32 @@ export class GLM {
     options?: FillOptions,
   ): Promise<FillResult | FillResult[]> {
     return this.#generator.fill(input as PromptInput, options);
+  }
+
+  /**
+   * Fills like `fill`, and gives the tokens as they come. The text of a chunk holds whole characters. Leaving the loop
+   * stops the work; a reader who pauses pauses it.
+   */
+  stream(input: PromptInput, options?: FillOptions): AsyncGenerator<StreamChunk, void, void> {
+    return this.#generator.stream(input, options);
+  }
+
+  /**
+   * The log-probability of each choice in a text's first blank: the sum over its tokens, encoded as they are given.
+   * For an array of texts, `choices` is one list for all of them or a list for each.
+   */
+  score(input: PromptInput, choices: Choices, options?: ScoreOptions): Promise<Float32Array>;
+  score(
+    input: readonly PromptInput[],
+    choices: Choices | readonly Choices[],
+    options?: ScoreOptions,
+  ): Promise<Float32Array[]>;
+  score(
+    input: PromptInput | readonly PromptInput[],
+    choices: Choices | readonly Choices[],
+    options?: ScoreOptions,
+  ): Promise<Float32Array | Float32Array[]> {
+    return this.#generator.score(input as PromptInput, choices as Choices, options);
   }
 
   /** Gives the memory back. Using the model afterwards throws `GLM_DISPOSED`. */

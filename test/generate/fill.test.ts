@@ -1,17 +1,21 @@
-/** `fill` against what the original fills (golden/generate_small), and its results. */
+/** `fill` against what the original fills (golden/generate_small), without a cache, and alone. */
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { GLM } from '../../ts/glm.js';
 import { cases, close, greedyOptions, smallModel, special } from './golden.js';
+import { spanLogits, spanLogprob } from './reference.js';
 
 const fill = suite('generate: fill');
 
 cases.greedy.forEach((golden, number) => {
-  fill(`greedy case ${number} of the original`, async () => {
+  fill(`greedy case ${number} of the original: tokens, log-probabilities, logits`, async () => {
     using model = await smallModel();
-    const { blanks } = await model.fill(Int32Array.from(golden.context), greedyOptions(golden));
+    const { blanks, hypotheses } = await model.fill(Int32Array.from(golden.context), greedyOptions(golden));
+    assert.is(hypotheses, undefined);
     assert.is(blanks.length, golden.blanks.length);
+    const logits = await spanLogits(model, golden.context, blanks, special);
     golden.blanks.forEach((expected, i) => {
       const found = blanks[i]!;
       assert.is(found.index, expected.mask_position);
@@ -19,9 +23,95 @@ cases.greedy.forEach((golden, number) => {
       assert.equal([...found.ids], expected.ids);
       assert.is(found.finished, expected.finished);
       assert.ok(close(found.logprob, expected.logprob), `${found.logprob}, expected ${expected.logprob}`);
+      expected.first12_logits.forEach((row, step) => {
+        row.forEach((logit, j) =>
+          assert.ok(close(logits[i]![step]![j]!, logit), `logit ${j} of step ${step}`),
+        );
+      });
     });
   });
 });
+
+cases.beam.forEach((golden, number) => {
+  fill(`beam case ${number} of the original: hypotheses and scores`, async () => {
+    using model = await smallModel();
+    const { blanks, hypotheses } = await model.fill(Int32Array.from(golden.context), {
+      beams: golden.num_beams,
+      maxTokens: golden.max_tokens,
+      minTokens: golden.min_tokens,
+      lengthPenalty: golden.length_penalty,
+      special,
+    });
+    assert.is(hypotheses!.length, golden.hypotheses.length);
+    golden.hypotheses.forEach((expected, i) => {
+      const found = hypotheses![i]!;
+      assert.equal([...found.ids], expected.ids);
+      assert.is(found.finished, expected.finished);
+      assert.ok(close(found.logprob, expected.logprob), `${found.logprob}, expected ${expected.logprob}`);
+      assert.ok(close(found.score, expected.score), `${found.score}, expected ${expected.score}`);
+    });
+    assert.equal([...blanks[0]!.ids], golden.hypotheses[0]!.ids);
+  });
+});
+
+fill('beams of several blanks: what is cached is what a whole pass computes', async () => {
+  using model = await smallModel();
+  for (const { context, blanks: masks } of cases.greedy.slice(1, 5)) {
+    for (const maxTokens of [2, 5]) {
+      const { blanks } = await model.fill(Int32Array.from(context), { beams: 3, maxTokens, special });
+      assert.is(blanks.length, masks.length);
+      const logits = await spanLogits(model, context, blanks, special);
+      blanks.forEach(({ ids, logprob, finished }, i) => {
+        const expected = spanLogprob(logits[i]!, ids, finished ? special.eop : undefined);
+        assert.ok(close(logprob, expected), `blank ${i}: ${logprob}, expected ${expected}`);
+      });
+    }
+  }
+});
+
+for (const options of [
+  { position_encoding: 'learned', dtype: 'float32', tolerance: 1e-4 },
+  { position_encoding: 'rotary', dtype: 'float32', tolerance: 1e-4 },
+  { position_encoding: 'rotary', dtype: 'bfloat16', tolerance: 0.05 },
+] as const) {
+  const { position_encoding, dtype, tolerance } = options;
+  fill(
+    `ragged texts, cached and together, are the texts in one pass alone: ${position_encoding}, ${dtype}`,
+    async () => {
+      const config = {
+        num_layers: 3,
+        hidden_size: 72,
+        num_attention_heads: 3,
+        vocab_size: 211,
+        max_sequence_length: 400,
+      };
+      using model = await GLM.create(
+        { ...config, position_encoding, initializer_range: 0.1 },
+        { device: 'cpu', dtype, seed: 5 },
+      );
+      const lengths = [300, 7, 131, 2, 64];
+      const inputs = lengths.map((length, n) =>
+        Int32Array.from({ length }, (_, i) =>
+          i % 100 === 1 ? special.mask : 10 + ((i * 37 + n * 11) % 200),
+        ),
+      );
+      const results = await model.fill(inputs, { maxTokens: 20, minTokens: 6, noRepeatNgram: 2, special });
+      for (const [n, { blanks }] of results.entries()) {
+        assert.is(blanks.length, Math.ceil((lengths[n]! - 1) / 100));
+        const logits = await spanLogits(model, inputs[n]!, blanks, special);
+        blanks.forEach(({ ids, logprob, finished }, i) => {
+          assert.ok(ids.length >= 6);
+          const last = finished ? [special.eop, special.eos!] : [undefined];
+          const differences = last.map((end) => Math.abs(logprob - spanLogprob(logits[i]!, ids, end)));
+          assert.ok(
+            Math.min(...differences) <= tolerance * ids.length,
+            `text ${n}, blank ${i}: off by ${differences.join()}`,
+          );
+        });
+      }
+    },
+  );
+}
 
 fill('ids have each mask replaced', async () => {
   using model = await smallModel();
@@ -32,16 +122,25 @@ fill('ids have each mask replaced', async () => {
   assert.is(result.text, '', 'there is no tokenizer');
 });
 
-fill('an array of ragged inputs gives what each gives alone', async () => {
+fill('an array of inputs gives what each gives alone, whoever asks', async () => {
   using model = await smallModel();
   const wanted = cases.greedy.filter((golden) => golden.max_tokens === 8);
-  const results = await model.fill(
-    wanted.map(({ context }) => Int32Array.from(context)),
-    { maxTokens: 8, special },
-  );
-  wanted.forEach((golden, i) => {
-    golden.blanks.forEach((expected, b) => assert.equal([...results[i]!.blanks[b]!.ids], expected.ids));
+  const inputs = wanted.map(({ context }) => Int32Array.from(context));
+  const options = { maxTokens: 8, special };
+  const [together, alone, ...calls] = await Promise.all([
+    model.fill(inputs, options),
+    model.fill(inputs, { ...options, batching: false }),
+    ...inputs.map((input) => model.fill(input, options)),
+  ]);
+  wanted.forEach(({ blanks }, i) => {
+    for (const result of [together[i]!, alone[i]!, calls[i]!]) {
+      assert.equal(
+        result.blanks.map(({ ids }) => [...ids]),
+        blanks.map(({ ids }) => ids),
+      );
+    }
   });
+  assert.equal(await model.fill([], options), []);
 });
 
 fill.run();

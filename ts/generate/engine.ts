@@ -1,6 +1,9 @@
+import type { Batch } from '../data/batch.js';
 import { feed } from '../model/feed.js';
-import { type Network, rowLogits } from '../model/transformer.js';
+import { type Network, rowLogits, rowLosses } from '../model/transformer.js';
 import type { NativeCacheRows, NativeChoices, NativeKeyValueCache } from '../native.js';
+import type { Prompt } from './prompt.js';
+import type { ScoredText } from './score.js';
 import type { Sequence } from './sequence.js';
 import type { Choice, Chosen, Row } from './step.js';
 
@@ -44,12 +47,121 @@ export class Engine {
     this.#caches.delete(sequence);
   }
 
+  /**
+   * The sum of the log-probabilities of each choice's targets. The contexts are encoded once, with start-of-piece,
+   * which gives the first target of each choice; then the other tokens of all choices are fed in one step.
+   */
+  async score(texts: readonly ScoredText[]): Promise<number[][]> {
+    const caches = texts.map(() => this.#newCache());
+    try {
+      const first = this.#firstLosses(texts, caches);
+      const rest = this.#otherLosses(texts, caches);
+      const sums = texts.map(({ targets }) => targets.map(() => 0));
+      for (const { losses, of } of [first, rest]) {
+        const values = await losses;
+        of.forEach(([text, choice], i) => (sums[text]![choice]! -= values[i]!));
+      }
+      return sums;
+    } finally {
+      for (const cache of caches) cache.dispose();
+    }
+  }
+
+  #firstLosses(texts: readonly ScoredText[], caches: readonly NativeKeyValueCache[]): PendingLosses {
+    const examples = texts.map(({ prompt, sop }) => [
+      ...contextTokens(prompt),
+      { id: sop, position: prompt.blanks[0]!.index, blockPosition: 1 },
+    ]);
+    const rows: number[] = [];
+    const targets: number[] = [];
+    const of: [number, number][] = [];
+    let last = -1;
+    examples.forEach(({ length }, text) => {
+      last += length;
+      texts[text]!.targets.forEach((tokens, choice) => {
+        rows.push(last);
+        targets.push(tokens[0]!);
+        of.push([text, choice]);
+      });
+    });
+    const contexts = Int32Array.from(texts, ({ prompt }) => prompt.ids.length);
+    return { losses: this.#losses(examples, contexts, caches, rows, targets), of };
+  }
+
+  #otherLosses(texts: readonly ScoredText[], caches: readonly NativeKeyValueCache[]): PendingLosses {
+    const examples: Row[][] = [];
+    const used: number[] = [];
+    const targets: number[] = [];
+    const of: [number, number][] = [];
+    texts.forEach(({ prompt, targets: choices }, text) => {
+      const rows: Row[] = [];
+      let slot = prompt.ids.length + 1;
+      choices.forEach((tokens, choice) => {
+        const sees: number[] = [];
+        tokens.subarray(0, -1).forEach((id, i) => {
+          sees.push(slot);
+          rows.push({
+            id,
+            position: prompt.blanks[0]!.index,
+            blockPosition: i + 2,
+            slot: slot++,
+            sees: [...sees],
+          });
+          targets.push(tokens[i + 1]!);
+          of.push([text, choice]);
+        });
+      });
+      if (rows.length === 0) return;
+      examples.push(rows);
+      used.push(text);
+    });
+    if (examples.length === 0) return { losses: Promise.resolve(new Float32Array(0)), of };
+    const shared = used.map((text) => texts[text]!.prompt.ids.length + 1);
+    const losses = this.#losses(
+      examples,
+      new Int32Array(examples.length),
+      used.map((text) => caches[text]!),
+      targets.keys(),
+      targets,
+      cacheRows(examples, shared),
+    );
+    return { losses, of };
+  }
+
+  /** The losses of the given rows of examples. */
+  #losses(
+    examples: readonly (readonly Fed[])[],
+    contextLengths: Int32Array,
+    caches: readonly NativeKeyValueCache[],
+    rows: Iterable<number>,
+    targets: readonly number[],
+    cacheRows?: NativeCacheRows,
+  ): Promise<Float32Array> {
+    const wanted = { rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
+    const batch = feed(this.#network, packed(examples, contextLengths), wanted);
+    const step = this.#network.device.cacheStep(batch, [...caches], cacheRows);
+    const losses = rowLosses(this.#network, batch, { cached: step });
+    batch.dispose();
+    step.dispose();
+    const values = losses.read();
+    losses.dispose();
+    return values as Promise<Float32Array>;
+  }
+
+  #newCache(): NativeKeyValueCache {
+    const { config, device, dtype } = this.#network;
+    const heads = config.num_attention_heads;
+    return device.keyValueCache({
+      layers: config.num_layers,
+      heads,
+      headWidth: config.hidden_size / heads,
+      dtype,
+    });
+  }
+
   /** Contexts, seen in both directions, and the first start-of-piece behind each. */
   #encode(sequences: readonly Sequence[]): Promise<Chosen[][]> {
-    const rows = sequences.map(({ prompt, step }) => [
-      ...Array.from(prompt.ids, (id, i) => ({ id, position: i, blockPosition: 0 })),
-      ...step.rows,
-    ]);
+    const rows = sequences.map(({ prompt, step }) => [...contextTokens(prompt), ...step.rows]);
     for (const sequence of sequences) {
       const { config, device, dtype } = this.#network;
       const heads = config.num_attention_heads;
@@ -69,15 +181,8 @@ export class Engine {
 
   #decode(sequences: readonly Sequence[]): Promise<Chosen[][]> {
     const rows = sequences.map(({ step }) => step.rows);
-    const all = rows.flat();
-    const seenOffsets = [0];
-    for (const { sees } of all) seenOffsets.push(seenOffsets.at(-1)! + sees.length);
-    return this.#forward(sequences, rows, new Int32Array(sequences.length), {
-      slots: Int32Array.from(all, (row) => row.slot),
-      shared: Int32Array.from(sequences, ({ step }) => step.shared),
-      seenOffsets: Int32Array.from(seenOffsets),
-      seen: Int32Array.from(all.flatMap((row) => row.sees)),
-    });
+    const shared = sequences.map(({ step }) => step.shared);
+    return this.#forward(sequences, rows, new Int32Array(sequences.length), cacheRows(rows, shared));
   }
 
   /** One pass through the model. `rows` are the tokens of each sequence. */
@@ -88,27 +193,14 @@ export class Engine {
     cacheRows?: NativeCacheRows,
   ): Promise<Chosen[][]> {
     const { device } = this.#network;
-    const all = rows.flat();
-    const offsets = [0];
-    for (const { length } of rows) offsets.push(offsets.at(-1)! + length);
     const wanted: number[] = [];
     const choices: Choice[] = [];
-    all.forEach(({ choice }, i) => {
+    rows.flat().forEach(({ choice }, i) => {
       if (choice === undefined) return;
       wanted.push(i);
       choices.push(choice);
     });
-    const batch = feed(
-      this.#network,
-      {
-        ids: Int32Array.from(all, (row) => row.id),
-        positions: Int32Array.from(all, (row) => row.position),
-        blockPositions: Int32Array.from(all, (row) => row.blockPosition),
-        offsets: Int32Array.from(offsets),
-        contextLengths,
-      },
-      { rows: Int32Array.from(wanted) },
-    );
+    const batch = feed(this.#network, packed(rows, contextLengths), { rows: Int32Array.from(wanted) });
     const caches = sequences.map((sequence) => this.#caches.get(sequence)!);
     const step = device.cacheStep(batch, caches, cacheRows);
     const logits = rowLogits(this.#network, batch, step);
@@ -140,6 +232,41 @@ export class Engine {
 
 /** A token as it is fed; in a context its place is its index. */
 type Fed = Pick<Row, 'id' | 'position' | 'blockPosition' | 'choice'>;
+
+/** Losses on their way, and the text and choice that each belongs to. */
+interface PendingLosses {
+  losses: Promise<Float32Array>;
+  of: [text: number, choice: number][];
+}
+
+function contextTokens({ ids }: Prompt): Fed[] {
+  return Array.from(ids, (id, i) => ({ id, position: i, blockPosition: 0 }));
+}
+
+function packed(examples: readonly (readonly Fed[])[], contextLengths: Int32Array): Batch {
+  const all = examples.flat();
+  const offsets = [0];
+  for (const { length } of examples) offsets.push(offsets.at(-1)! + length);
+  return {
+    ids: Int32Array.from(all, (row) => row.id),
+    positions: Int32Array.from(all, (row) => row.position),
+    blockPositions: Int32Array.from(all, (row) => row.blockPosition),
+    offsets: Int32Array.from(offsets),
+    contextLengths,
+  };
+}
+
+function cacheRows(examples: readonly (readonly Row[])[], shared: readonly number[]): NativeCacheRows {
+  const all = examples.flat();
+  const seenOffsets = [0];
+  for (const { sees } of all) seenOffsets.push(seenOffsets.at(-1)! + sees.length);
+  return {
+    slots: Int32Array.from(all, (row) => row.slot),
+    shared: Int32Array.from(shared),
+    seenOffsets: Int32Array.from(seenOffsets),
+    seen: Int32Array.from(all.flatMap((row) => row.sees)),
+  };
+}
 
 function* encodingGroups(sequences: readonly Sequence[]): Iterable<Sequence[]> {
   let group: Sequence[] = [];

@@ -1,7 +1,7 @@
 import type { Tokenizer } from '../text/tokenizer.js';
+import { type Hypothesis, score } from './hypothesis.js';
 import type { Decoding } from './options.js';
 import type { Blank, Prompt } from './prompt.js';
-import type { Hypothesis } from './search.js';
 import { StopTexts } from './stop-texts.js';
 
 /** A blank and what it was filled with. */
@@ -81,20 +81,13 @@ export async function makeResult(
   return result;
 }
 
-/** logprob / length ** penalty; the length counts end-of-piece when it was generated. */
-export function score({ ids, logprob, finished }: Hypothesis, lengthPenalty: number): number {
-  return logprob / Math.max(ids.length + (finished ? 1 : 0), 1) ** lengthPenalty;
-}
-
 /** The text of a blank, up to a stop text, and the tokens that lie in it as a whole. */
-async function shownText(hypothesis: Hypothesis, decoding: Decoding, tokenizer: Tokenizer) {
-  const { ids } = hypothesis;
-  const before =
-    decoding.stop.length > 0 ? await new StopTexts(tokenizer, decoding.stop).find(ids) : undefined;
-  if (before === undefined) return { text: await tokenizer.decode(ids), ids };
+async function shownText({ ids }: Hypothesis, { stop }: Decoding, tokenizer: Tokenizer) {
+  const whole = await tokenizer.decode(ids);
+  const text = stop.length > 0 ? new StopTexts(tokenizer, stop).before(whole) : whole;
   let kept = ids.length;
-  while (kept > 0 && !before.startsWith(await tokenizer.decode(ids.slice(0, kept)))) kept--;
-  return { text: before, ids: ids.slice(0, kept) };
+  while (kept > 0 && text !== whole && !text.startsWith(await tokenizer.decode(ids.slice(0, kept)))) kept--;
+  return { text, ids: ids.slice(0, kept) };
 }
 
 /** The whole text, without the [CLS] and the end-of-text that were put around it. */

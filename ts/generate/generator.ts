@@ -6,24 +6,30 @@ import type { Network } from '../model/transformer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { Engine } from './engine.js';
 import { type FillResult, makeResult } from './fill.js';
-import { type Decoding, type FillOptions, invalid, resolveDecoding } from './options.js';
+import { type Decoding, type DecodingLimits, type FillOptions, invalid, resolveDecoding } from './options.js';
 import { type Prompt, type PromptInput, readPrompt } from './prompt.js';
 import { Scheduler, type Task } from './scheduler.js';
-import { Sequence } from './sequence.js';
+import { type Choices, type ScoreOptions, scoreTexts } from './score.js';
+import { Sequence, type SequenceListener } from './sequence.js';
+import { ChunkQueue, type StreamChunk } from './stream.js';
 
 const usualMaxTokens = 256;
+/** Chunks that a stream computes ahead of its reader. */
+const mostUnread = 8;
 
 /** Fills blanks with a model. Calls that run at the same time are computed together. */
 export class Generator {
   readonly #network: Network;
   readonly #tokenizer: Tokenizer | undefined;
+  readonly #engine: Engine;
   readonly #scheduler: Scheduler;
   #disposed: GlmError | undefined;
 
   constructor(network: Network, tokenizer: Tokenizer | undefined) {
     this.#network = network;
     this.#tokenizer = tokenizer;
-    this.#scheduler = new Scheduler(new Engine(network, tokenizer?.vocabSize ?? network.config.vocab_size));
+    this.#engine = new Engine(network, tokenizer?.vocabSize ?? network.config.vocab_size);
+    this.#scheduler = new Scheduler(this.#engine);
   }
 
   /** Fills the blanks of a text, or of each of several. */
@@ -34,7 +40,7 @@ export class Generator {
     options: FillOptions = {},
   ): Promise<FillResult | FillResult[]> {
     this.#check();
-    const decoding = this.#decoding('fill', options);
+    const decoding = resolveDecoding('fill', options, this.#limits);
     if (decoding.onAbort === 'throw') decoding.signal?.throwIfAborted();
     const many = Array.isArray(input);
     const inputs = (many ? input : [input]) as readonly PromptInput[];
@@ -46,6 +52,64 @@ export class Generator {
     return many ? results : results[0]!;
   }
 
+  /** Fills the blanks of a text and gives the tokens as they come, a few ahead of the reader. */
+  async *stream(input: PromptInput, options: FillOptions = {}): AsyncGenerator<StreamChunk, void, void> {
+    this.#check();
+    const decoding = resolveDecoding('stream', options, this.#limits);
+    if (decoding.beams > 1) {
+      throw invalid(
+        `expected no beams in a stream, found ${decoding.beams}; beam search settles nothing early, use fill`,
+      );
+    }
+    const { signal, onAbort } = decoding;
+    if (onAbort === 'throw') signal?.throwIfAborted();
+    const queue = new ChunkQueue(this.#tokenizer, decoding.stop);
+    const abort = () => {
+      if (onAbort === 'return') queue.close();
+      else queue.fail(signal!.reason);
+    };
+    const task = streamTask(await this.#sequence(input, decoding, queue), queue);
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort);
+    try {
+      for (;;) {
+        this.#check();
+        // A reader who stays away leaves the scheduler with nothing to hold on to.
+        if (queue.length <= mostUnread / 2 && !queue.closed) this.#scheduler.add(task);
+        const chunk = await queue.next();
+        if (chunk === undefined) return;
+        yield chunk;
+      }
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      this.#scheduler.forget(task);
+    }
+  }
+
+  /** The log-probability of each choice as the filling of a text's first blank. */
+  score(input: PromptInput, choices: Choices, options?: ScoreOptions): Promise<Float32Array>;
+  score(
+    input: readonly PromptInput[],
+    choices: Choices | readonly Choices[],
+    options?: ScoreOptions,
+  ): Promise<Float32Array[]>;
+  async score(
+    input: PromptInput | readonly PromptInput[],
+    choices: Choices | readonly Choices[],
+    options: ScoreOptions = {},
+  ): Promise<Float32Array | Float32Array[]> {
+    this.#check();
+    const inputs = (Array.isArray(input) ? input : [input]) as readonly PromptInput[];
+    const scores = await scoreTexts(inputs, Array.isArray(input) ? choices : [choices as Choices], options, {
+      network: this.#network,
+      tokenizer: this.#tokenizer,
+      limits: this.#limits,
+      engine: this.#engine,
+      check: () => this.#check(),
+    });
+    return Array.isArray(input) ? scores : scores[0]!;
+  }
+
   /** Ends everything that is under way with `GLM_DISPOSED`. */
   dispose(): void {
     if (this.#disposed !== undefined) return;
@@ -54,26 +118,21 @@ export class Generator {
     this.#scheduler.fail(this.#disposed);
   }
 
+  get #limits(): DecodingLimits {
+    return { vocabulary: this.#network.config.vocab_size, tokenizer: this.#tokenizer };
+  }
+
   #check(): void {
     if (this.#disposed !== undefined) throw this.#disposed;
   }
 
-  #decoding(where: string, options: FillOptions): Decoding {
-    return resolveDecoding(where, options, {
-      vocabulary: this.#network.config.vocab_size,
-      tokenizer: this.#tokenizer,
-    });
-  }
-
-  async #sequence(input: PromptInput, decoding: Decoding): Promise<Sequence> {
-    if (typeof input !== 'string' && !(input instanceof Int32Array)) {
-      throw invalid(
-        `expected a text or an Int32Array of token ids, found ${input === null ? 'null' : typeof input}`,
-      );
-    }
-    const prompt = await readPrompt(input, this.#network.config, decoding.special, this.#tokenizer);
+  async #sequence(input: PromptInput, decoding: Decoding, listener?: SequenceListener): Promise<Sequence> {
+    const tokenizer = this.#tokenizer;
+    const prompt = await readPrompt(input, this.#network.config, decoding.special, tokenizer);
+    this.#check();
+    const maxTokens = this.#maxTokens(prompt, decoding);
     const seed = decoding.seed ?? randomInt(2 ** 48 - 1);
-    return new Sequence(prompt, decoding, this.#maxTokens(prompt, decoding), seed, this.#tokenizer);
+    return new Sequence({ prompt, decoding, maxTokens, seed, tokenizer, listener });
   }
 
   /** Tokens that a blank may get. Block positions are 1 for start-of-piece, then 2, 3, … for the tokens that are fed. */
@@ -93,7 +152,6 @@ export class Generator {
 
   /** Computes sequences to their end, or until the signal says stop. */
   async #decode(sequences: readonly Sequence[], { signal, onAbort }: Decoding): Promise<void> {
-    this.#check();
     if (sequences.length === 0) return;
     let left = sequences.length;
     let tasks: Task[] = [];
@@ -125,4 +183,15 @@ export class Generator {
       for (const task of tasks) this.#scheduler.forget(task);
     }
   }
+}
+
+function streamTask(sequence: Sequence, queue: ChunkQueue): Task {
+  return {
+    sequence,
+    advanced: () => {
+      if (sequence.done) queue.close();
+      return !queue.closed && queue.length < mostUnread;
+    },
+    failed: (error) => queue.fail(error),
+  };
 }

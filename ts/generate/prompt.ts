@@ -1,6 +1,6 @@
 import { GlmError } from '../errors.js';
 import { type GlmConfig, positionRows } from '../model/config.js';
-import { blankRoles, commandText } from '../text/special-tokens.js';
+import { blankRoles } from '../text/special-tokens.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { type BlankTokens, invalid } from './options.js';
 
@@ -19,15 +19,17 @@ export interface Prompt {
   blanks: Blank[];
 }
 
-/** Token ids and blanks of an input. Throws `GLM_NO_MASK`, `GLM_INVALID_ARGUMENT`, `GLM_CONTEXT_LENGTH`. */
+/**
+ * Token ids and blanks of an input. A text becomes what {@link Tokenizer.encodePrompt} makes of it; ids are taken as they
+ * are. Throws `GLM_NO_MASK`, `GLM_INVALID_ARGUMENT`, `GLM_CONTEXT_LENGTH`.
+ */
 export async function readPrompt(
   input: PromptInput,
   config: GlmConfig,
   special: BlankTokens,
   tokenizer: Tokenizer | undefined,
 ): Promise<Prompt> {
-  const ids =
-    typeof input === 'string' ? await encodePrompt(input, special, tokenizer) : Int32Array.from(input);
+  const ids = await readIds(input, tokenizer);
   const blanks = findBlanks(ids, special);
   if (blanks.length === 0) {
     throw new GlmError(
@@ -39,26 +41,15 @@ export async function readPrompt(
   return { ids, blanks };
 }
 
-/**
- * [CLS], the text, end-of-text unless it ends in [gMASK]; a text without a blank is continued: it gets [gMASK], or
- * [MASK] where the tokenizer has none (`generate_samples.py` of the original, which looks at the text, not the ids).
- */
-export async function encodePrompt(
-  text: string,
-  special: BlankTokens,
-  tokenizer: Tokenizer | undefined,
-): Promise<Int32Array> {
-  if (tokenizer === undefined) {
-    throw invalid('expected token ids (Int32Array) for a model without a tokenizer, found a text');
+async function readIds(input: unknown, tokenizer: Tokenizer | undefined): Promise<Int32Array> {
+  if (input instanceof Int32Array) return Int32Array.from(input);
+  if (typeof input !== 'string') {
+    throw invalid(
+      `expected a text or an Int32Array of token ids, found ${input === null ? 'null' : typeof input}`,
+    );
   }
-  let ids = await tokenizer.encode(text);
-  if (findBlanks(ids, special).length === 0 && !text.includes('MASK]')) {
-    text += ` ${special.gmask === undefined ? commandText.mask : commandText.gmask}`;
-    ids = await tokenizer.encode(text);
-  }
-  const head = special.cls === undefined ? [] : [special.cls];
-  const tail = special.eos === undefined || text.trimEnd().endsWith(commandText.gmask) ? [] : [special.eos];
-  return Int32Array.from([...head, ...ids, ...tail]);
+  if (tokenizer !== undefined) return tokenizer.encodePrompt(input);
+  throw invalid('expected token ids (Int32Array) for a model without a tokenizer, found a text');
 }
 
 function findBlanks(ids: Int32Array, special: BlankTokens): Blank[] {
@@ -70,7 +61,8 @@ function findBlanks(ids: Int32Array, special: BlankTokens): Blank[] {
   return blanks;
 }
 
-function checkIds(ids: Int32Array, config: GlmConfig): void {
+/** Throws unless the model has a word for every id, and a position for it. */
+export function checkIds(ids: Int32Array, config: GlmConfig): void {
   const wrong = ids.findIndex((id) => id < 0 || id >= config.vocab_size);
   if (wrong >= 0) {
     throw invalid(

@@ -108,20 +108,20 @@ export class Scheduler {
 
 /** Ids below 0 say why nothing could be chosen. */
 function checkChosen(chosen: readonly Chosen[]): void {
-  for (const { ids } of chosen) {
-    if (ids[0] === notFinite) {
-      throw new GlmError(
-        'GLM_NUMERIC',
-        'expected finite logits, found NaN or infinity; the weights are damaged, or too large for the type that is computed with',
-      );
-    }
-    if (ids[0] === nothingLeft) {
-      throw new GlmError(
-        'GLM_INVALID_ARGUMENT',
-        'expected a token that may be chosen, found every token suppressed; loosen suppress, noRepeatNgram or minTokens',
-      );
-    }
+  if (chosen.some(({ ids }) => ids[0] === notFinite)) throw numericError();
+  if (chosen.every(({ ids }) => ids[0] === nothingLeft)) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      'expected a token that may be chosen, found every token suppressed; loosen suppress, noRepeatNgram or minTokens',
+    );
   }
+}
+
+export function numericError(): GlmError {
+  return new GlmError(
+    'GLM_NUMERIC',
+    'expected finite logits, found NaN or infinity; the weights are damaged, or too large for the type that is computed with',
+  );
 }
 
 /** What stands for an id in {@link Chosen} when the logits are not finite. */

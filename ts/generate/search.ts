@@ -1,15 +1,9 @@
 import type { CacheRows } from './cache-rows.js';
 import { endTokens, forbiddenTokens } from './forbidden.js';
+import type { Hypothesis } from './hypothesis.js';
 import type { Decoding } from './options.js';
-import type { Chosen, Row } from './step.js';
+import type { Choice, Chosen, Row } from './step.js';
 import type { StopTexts } from './stop-texts.js';
-
-/** Tokens that were generated for a blank. `finished`: it was ended, not cut. */
-export interface Hypothesis {
-  ids: number[];
-  logprob: number;
-  finished: boolean;
-}
 
 /** What a search knows of the blank it fills. */
 export interface BlankPlace {
@@ -21,17 +15,19 @@ export interface BlankPlace {
   decoding: Decoding;
   seed: number;
   stop: StopTexts | undefined;
+  /** Told of every token that is settled. */
+  onToken: ((id: number, logprob: number) => void) | undefined;
 }
 
 /** Finds the tokens of one blank. After each step it is told what was chosen, and names the rows to feed next. */
 export interface Search {
   /** What to choose after start-of-piece. */
-  readonly first: Pick<Row, 'choice'>;
+  readonly first: Choice;
   /** Takes what was chosen from the rows of the step before; returns the next rows, none when the blank is done. */
   advance(chosen: readonly Chosen[]): Promise<Row[]>;
   /** What there is so far, the best first. */
   readonly hypotheses: Hypothesis[];
-  /** A last token that was generated and not fed: what follows has to see it. */
+  /** The last token of the best, when it has not been fed: what follows has to see it. */
   readonly unfed: number | undefined;
 }
 
@@ -40,7 +36,6 @@ export class SingleSearch implements Search {
   readonly #place: BlankPlace;
   readonly #rows: CacheRows;
   readonly #best: Hypothesis = { ids: [], logprob: 0, finished: false };
-  readonly logprobs: number[] = [];
   #unfed: number | undefined;
 
   constructor(place: BlankPlace, rows: CacheRows) {
@@ -48,8 +43,8 @@ export class SingleSearch implements Search {
     this.#rows = rows;
   }
 
-  get first(): Pick<Row, 'choice'> {
-    return { choice: this.#choice() };
+  get first(): Choice {
+    return this.#choice();
   }
 
   get hypotheses(): Hypothesis[] {
@@ -61,47 +56,33 @@ export class SingleSearch implements Search {
   }
 
   async advance([chosen]: readonly Chosen[]): Promise<Row[]> {
-    const { position, maxTokens, decoding, stop } = this.#place;
+    const { position, maxTokens, decoding, stop, onToken } = this.#place;
     const best = this.#best;
     const id = chosen!.ids[0]!;
     const logprob = chosen!.logprobs[0]!;
     best.logprob += logprob;
     if (endTokens(decoding).includes(id)) {
       best.finished = true;
-      this.#unfed = undefined;
       return [];
     }
     best.ids.push(id);
-    this.logprobs.push(logprob);
-    this.#unfed = id;
-    if (
-      stop !== undefined &&
-      best.ids.length >= decoding.minTokens &&
-      (await stop.find(best.ids)) !== undefined
-    ) {
-      best.finished = true;
+    onToken?.(id, logprob);
+    best.finished = best.ids.length >= decoding.minTokens && ((await stop?.isIn(best.ids)) ?? false);
+    if (best.finished || best.ids.length === maxTokens) {
+      this.#unfed = id;
       return [];
     }
-    if (best.ids.length === maxTokens) return [];
-    this.#unfed = undefined;
     const trunk = [...this.#rows.trunk];
     const slot = this.#rows.append();
     const blockPosition = best.ids.length + 1;
     return [{ id, position, blockPosition, slot, sees: [...trunk, slot], choice: this.#choice() }];
   }
 
-  #choice() {
+  #choice(): Choice {
     const { number, decoding, seed } = this.#place;
     const { temperature, topK, topP } = decoding;
     const { ids } = this.#best;
-    return {
-      count: 1,
-      temperature,
-      topK,
-      topP,
-      seed,
-      draw: [number, ids.length] as const,
-      forbidden: forbiddenTokens(decoding, ids),
-    };
+    const forbidden = forbiddenTokens(decoding, ids);
+    return { count: 1, temperature, topK, topP, seed, draw: [number, ids.length], forbidden };
   }
 }

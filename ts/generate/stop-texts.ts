@@ -10,26 +10,28 @@ export class StopTexts {
     this.#texts = texts;
   }
 
-  /** The text of `ids` before the first stop text, or undefined when there is none in it. */
-  async find(ids: readonly number[]): Promise<string | undefined> {
+  /** Whether a stop text is in what the ids write. */
+  async isIn(ids: readonly number[]): Promise<boolean> {
     const text = await this.#tokenizer.decode(ids);
-    const start = this.#first(text);
-    return start < 0 ? undefined : text.slice(0, start);
+    return this.before(text) !== text;
   }
 
-  /** How many characters at the end of `text` may turn out to begin a stop text. */
-  undecided(text: string): number {
-    let longest = 0;
+  /** The text before the first stop text. */
+  before(text: string): string {
+    const starts = this.#texts.map((stop) => text.indexOf(stop)).filter((start) => start >= 0);
+    return starts.length === 0 ? text : text.slice(0, Math.min(...starts));
+  }
+
+  /** The text before the first stop text, or before what may turn out to be the beginning of one. */
+  settled(text: string): string {
+    const before = this.before(text);
+    if (before !== text) return before;
+    let begun = 0;
     for (const stop of this.#texts) {
-      for (let length = Math.min(stop.length - 1, text.length); length > longest; length--) {
-        if (text.endsWith(stop.slice(0, length))) longest = length;
+      for (let length = Math.min(stop.length - 1, text.length); length > begun; length--) {
+        if (text.endsWith(stop.slice(0, length))) begun = length;
       }
     }
-    return longest;
-  }
-
-  #first(text: string): number {
-    const starts = this.#texts.map((stop) => text.indexOf(stop)).filter((start) => start >= 0);
-    return starts.length === 0 ? -1 : Math.min(...starts);
+    return text.slice(0, text.length - begun);
   }
 }
