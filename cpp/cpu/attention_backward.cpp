@@ -69,6 +69,8 @@ struct BackwardScratch {
     grad_values = carver.take<float>(tokens * stride);
     queries_transposed = carver.take<Unit>(stride / kDepth<Unit> * kTileRows);
     grad_out_transposed = carver.take<Unit>(stride / kDepth<Unit> * kTileRows);
+    out_rows = carver.take<Element>(kTileRows * stride);
+    out_transposed = carver.take<Unit>(stride / kDepth<Unit> * kTileRows);
     scores = carver.take<float>(kTileColumns * kTileRows);
     grad_scores = carver.take<float>(kTileColumns * kTileRows);
     if constexpr (kDepth < Unit >> 1) {
@@ -90,6 +92,8 @@ struct BackwardScratch {
   float* grad_values;         // [T][stride]
   Unit* queries_transposed;   // [stride / depth][64]
   Unit* grad_out_transposed;  // [stride / depth][64]
+  Element* out_rows;          // [64][stride]
+  Unit* out_transposed;       // [stride / depth][64]
   float* scores;              // [64][64], columns by rows: S
   float* grad_scores;         // [64][64]: dO Vᵀ, then dS as units along the columns
   Element* probability_rows;  // [64][64]: P∘Z, as units along the rows
@@ -98,7 +102,7 @@ struct BackwardScratch {
   float* grad_query_rows;     // [64][stride]
 };
 
-/// L and delta of one tile's rows; zero behind them, which keeps their probabilities finite.
+/// L and delta of one tile's rows; L is zero behind them, which keeps their probabilities finite.
 struct RowStatistics {
   float log_sum_exp[kTileRows];
   float delta[kTileRows];
@@ -269,34 +273,39 @@ class HeadBackward {
   void pack_rows_of_tile(int64_t row, int64_t rows, RowStatistics& statistics) const {
     int64_t grouped = round_up(rows, kGroupRows), out_stride = p_.heads * width_;
     int64_t out_at = (offset_ + row) * out_stride + head_ * width_;
-    const T* out = static_cast<const T*>(p_.out) + out_at;
-    const T* grad_out = static_cast<const T*>(p_.grad_out) + out_at;
     pack_rows(static_cast<const T*>(p_.qkv) + at(row, 0), token_stride_, rows, width_, rotary_, offset_ + row,
               scratch_.queries.rows, stride_);
-    pack_rows(grad_out, out_stride, rows, width_, Rotary{}, 0, scratch_.grad_out.rows, stride_);
-    prepare(scratch_.queries, rows, grouped, scratch_.queries_transposed);
-    prepare(scratch_.grad_out, rows, grouped, scratch_.grad_out_transposed);
+    transpose(scratch_.queries.rows, rows, grouped, scratch_.queries_transposed);
+    scratch_.queries.pair(grouped);
+    pack_rows(static_cast<const T*>(p_.grad_out) + out_at, out_stride, rows, width_, Rotary{}, 0,
+              scratch_.grad_out.rows, stride_);
+    transpose(scratch_.grad_out.rows, rows, grouped, scratch_.grad_out_transposed);
+    scratch_.grad_out.pair(grouped);
+    pack_rows(static_cast<const T*>(p_.out) + out_at, out_stride, rows, width_, Rotary{}, 0,
+              scratch_.out_rows, stride_);
+    transpose(scratch_.out_rows, rows, grouped, scratch_.out_transposed);
 
-    const float* log_sum_exp = p_.log_sum_exp + head_ * p_.layout.tokens + offset_ + row;
-    for (int64_t r = 0; r < rows; r++) {
-      statistics.log_sum_exp[r] = log_sum_exp[r];
-      statistics.delta[r] = dot(grad_out + r * out_stride, out + r * out_stride);
+    std::memset(statistics.log_sum_exp, 0, sizeof statistics.log_sum_exp);
+    std::memcpy(statistics.log_sum_exp, p_.log_sum_exp + head_ * p_.layout.tokens + offset_ + row,
+                static_cast<size_t>(rows) * sizeof(float));
+    for (int64_t r = 0; r < grouped; r += kLanes) store(statistics.delta + r, delta(r));
+  }
+
+  void transpose(Element* x, int64_t rows, int64_t grouped, Unit* out) const {
+    zero_rows(x + rows * stride_, grouped - rows, stride_);
+    transpose_words(x, stride_ / kDepth<Unit>, grouped, depth_units(), out, kTileRows);
+  }
+
+  /// Rows [r, r + kLanes) of delta, added up as the products add up dO Vᵀ: where a row sees little but one
+  /// column, both are nearly the same sum, and rounding must not keep them apart.
+  Floats delta(int64_t r) const {
+    Floats sum = {};
+    for (int64_t k = 0; k < depth_units(); k++) {
+      int64_t at = k * kTileRows + r;
+      sum = multiply_add(sum, load_units(scratch_.grad_out_transposed + at),
+                         load_units(scratch_.out_transposed + at));
     }
-    for (int64_t r = rows; r < grouped; r++) statistics.log_sum_exp[r] = statistics.delta[r] = 0;
-  }
-
-  void prepare(const OperandRows<T>& operand, int64_t rows, int64_t grouped, Unit* transposed) const {
-    zero_rows(operand.rows + rows * stride_, grouped - rows, stride_);
-    operand.pair(grouped);
-    transpose_words(operand.rows, stride_ / kDepth<Unit>, grouped, depth_units(), transposed, kTileRows);
-  }
-
-  float dot(const T* x, const T* y) const {
-    Floats total = {};
-    int64_t d = 0;
-    for (; d + kLanes <= width_; d += kLanes) total += load(x + d) * load(y + d);
-    if (d < width_) total += load_some(x + d, width_ - d) * load_some(y + d, width_ - d);
-    return sum(total);
+    return sum;
   }
 
   void write_queries(int64_t row, int64_t rows) const {
