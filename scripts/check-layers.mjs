@@ -27,6 +27,7 @@ const tsLayers = {
   files: ['errors'],
   io: ['errors', 'files'],
   native: ['errors'],
+  devices: ['errors', 'native'],
   tensor: ['errors', 'native'],
   text: ['errors', 'files', 'native'],
   metrics: ['errors'],
@@ -36,8 +37,8 @@ const tsLayers = {
   glm: [...foundation, 'generate'],
   train: [...foundation, 'generate', 'glm'],
   tasks: [...foundation, 'generate', 'glm', 'train'],
-  index: [...foundation, 'generate', 'glm', 'train', 'tasks'],
-  cli: [...foundation, 'generate', 'glm', 'train', 'tasks', 'index'],
+  index: [...foundation, 'devices', 'generate', 'glm', 'train', 'tasks'],
+  cli: [...foundation, 'devices', 'generate', 'glm', 'train', 'tasks', 'index'],
 };
 // The facade uses all of these; the package's entry and the commands use the facade too.
 tsLayers.glm = Object.keys(tsLayers);

@@ -1,4 +1,5 @@
 export { GlmError, type GlmErrorCode } from './errors.js';
+export { devices, type DeviceDescription } from './devices.js';
 export { GLM, type CreateOptions, type DeviceOptions, type LoadOptions } from './glm.js';
 export { type GlmConfig, type GlmConfigInput, presets } from './model/config.js';
 export type { FillOptions } from './generate/options.js';
@@ -9,4 +10,5 @@ export { BlankInfilling } from './data/blank-infilling.js';
 export type { Batch } from './data/batch.js';
 export { Trainer } from './train/trainer.js';
 export type { TrainerOptions } from './train/options.js';
+export { type Recipe, recipes } from './train/recipes.js';
 export type * from './train/events.js';

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+/** The command line: `glm-native`, also installed as `glm`. One file per command. */
+
+import { createRequire } from 'node:module';
+
+import { Command, CommanderError } from 'commander';
+
+import { doctor } from './doctor.js';
+import { inspect } from './inspect.js';
+import { report, status } from './output.js';
+import { pretrain } from './pretrain.js';
+import { tokenize } from './tokenize.js';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+const program = new Command('glm')
+  .description('Pretrain GLMs, fill blanks, evaluate.')
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError('(--help says what there is)');
+for (const command of [tokenize, pretrain, inspect, doctor]) program.addCommand(command().exitOverride());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : status.usage;
+  else process.exitCode = report(error, process.argv.includes('--json'));
+}

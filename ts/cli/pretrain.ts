@@ -1,0 +1,237 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { Command, Option } from 'commander';
+
+import { BlankInfilling, type BlankInfillingOptions } from '../data/blank-infilling.js';
+import { Corpus, type CorpusOptions } from '../data/corpus.js';
+import { GlmError } from '../errors.js';
+import { writeFileAtomically } from '../files.js';
+import { GLM } from '../glm.js';
+import { type GlmConfigInput, presets, resolveConfig } from '../model/config.js';
+import { Tokenizer } from '../text/tokenizer.js';
+import type { TrainerEvent } from '../train/events.js';
+import { findRecipe, recipes } from '../train/recipes.js';
+import { Trainer } from '../train/trainer.js';
+import { integer, number } from './arguments.js';
+import { duration, LiveLine, print, status } from './output.js';
+
+interface Options {
+  out: string;
+  recipe: string;
+  model?: string;
+  tokenizer?: string;
+  vocabSize: number;
+  maxLength?: number;
+  documents?: CorpusOptions['documents'];
+  field?: string;
+  validation: number;
+  steps?: number;
+  batchSize: number;
+  accumulate?: number;
+  learningRate?: number;
+  warmup?: number;
+  dropout?: number;
+  checkpointActivations?: true;
+  evaluateEvery: number;
+  checkpointEvery: number;
+  keep: number;
+  seed: number;
+  threads?: number;
+  dtype?: 'float32' | 'bfloat16';
+  resume?: true;
+  json?: true;
+}
+
+/** What a run is fed; with the trainer's own state it is all that resuming needs. */
+interface Feed {
+  paths: string[];
+  documents?: CorpusOptions['documents'];
+  field?: string | undefined;
+  validation: number;
+  seed: number;
+  objective: Omit<BlankInfillingOptions, 'tokenizer'>;
+}
+
+/** `glm pretrain`: a new run, or with --resume the rest of one. */
+export function pretrain(): Command {
+  return new Command('pretrain')
+    .description('Pretrain a GLM on text files. Ctrl-C once: finish the step, save, end; twice: end at once.')
+    .argument('[paths...]', '.txt, .jsonl and .parquet files, each also as .gz; folders; globs')
+    .requiredOption('--out <folder>', 'folder of the run: checkpoints, metrics, and the model')
+    .option('--resume', 'go on with the run in the folder, with the data it had')
+    .option('--recipe <name>', `one of ${Object.keys(recipes).join(', ')}`, 'glm-base')
+    .option('--model <name>', `other sizes: a preset (${Object.keys(presets).join(', ')}) or a config.json`)
+    .option('--tokenizer <folder>', 'a tokenizer; left out: one is trained on the text')
+    .option('--vocab-size <n>', 'tokens of a trained vocabulary', integer(1), 30000)
+    .option(
+      '--max-length <n>',
+      'tokens of a text with its [CLS]; left out: what the model has positions for',
+      integer(8),
+    )
+    .addOption(
+      new Option('--documents <rule>', 'what ends a document of a .txt file').choices([
+        'blank-line',
+        'line',
+        'file',
+      ]),
+    )
+    .option('--field <name>', 'field of .jsonl, column of .parquet files')
+    .option('--validation <share>', 'share of the documents that is held out', number, 0.01)
+    .option('--steps <n>', 'optimizer steps; left out: the recipe’s', integer(0))
+    .option('--batch-size <n>', 'examples of a micro-batch', integer(1), 8)
+    .option('--accumulate <n>', 'micro-batches of a step; left out: the recipe’s examples', integer(1))
+    .option('--learning-rate <rate>', 'left out: the recipe’s', number)
+    .option('--warmup <n>', 'left out: the recipe’s', integer(0))
+    .option('--dropout <p>', 'left out: the recipe’s', number)
+    .option('--checkpoint-activations', 'less memory: compute each layer again in the backward')
+    .option('--evaluate-every <n>', 'steps', integer(0), 500)
+    .option('--checkpoint-every <n>', 'steps', integer(0), 1000)
+    .option('--keep <n>', 'checkpoints that stay', integer(1), 2)
+    .option('--seed <n>', '', integer(0), 0)
+    .option('--threads <n>', '', integer(1))
+    .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16']))
+    .option('--json', 'one JSON document on stdout, at the end')
+    .action(async (paths: string[], options: Options) => {
+      if (paths.length === 0 && options.resume !== true) {
+        throw new GlmError(
+          'GLM_INVALID_ARGUMENT',
+          'expected text files to learn from, found none; name files, folders or globs',
+        );
+      }
+      const trainer = options.resume === true ? await resumed(options) : await started(paths, options);
+      await run(trainer, options);
+    });
+}
+
+const feedFile = 'pretrain.json';
+
+async function started(paths: string[], options: Options): Promise<Trainer> {
+  const { out, validation, seed, documents, field } = options;
+  const recipe = findRecipe(options.recipe);
+  if (existsSync(path.join(out, 'checkpoints'))) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      `expected ${out} to hold no run, found one; add --resume, or choose another folder`,
+    );
+  }
+  const tokenizer =
+    options.tokenizer === undefined
+      ? await Tokenizer.train(paths, { type: 'bpe', vocabSize: options.vocabSize })
+      : await Tokenizer.load(options.tokenizer);
+  const config = resolveConfig(await modelConfig(options.model ?? recipe.model, tokenizer));
+  const maxLength = options.maxLength ?? config.max_sequence_length;
+  const feed: Feed = {
+    paths,
+    documents,
+    field,
+    validation,
+    seed,
+    objective: { ...recipe.objective, maxLength },
+  };
+  const live = await feedOf(feed, tokenizer);
+  const { threads, dtype } = options;
+  const model = await GLM.create(config, {
+    tokenizer,
+    seed,
+    ...(threads && { threads }),
+    ...(dtype && { dtype }),
+  });
+  const trainer = new Trainer(model, {
+    ...live,
+    optimizer: { ...recipe.optimizer, ...(options.learningRate && { learningRate: options.learningRate }) },
+    schedule: { ...recipe.schedule, ...(options.warmup !== undefined && { warmup: options.warmup }) },
+    steps: options.steps ?? recipe.steps,
+    batchSize: options.batchSize,
+    gradientAccumulation: options.accumulate ?? Math.ceil(recipe.examplesPerStep / options.batchSize),
+    clip: recipe.clip,
+    dropout: options.dropout ?? recipe.dropout,
+    checkpointActivations: options.checkpointActivations ?? false,
+    checkpointDir: out,
+    checkpointEvery: options.checkpointEvery,
+    keep: options.keep,
+    evaluateEvery: options.evaluateEvery,
+    seed,
+  });
+  await tokenizer.save(out);
+  await writeFileAtomically(path.join(out, feedFile), `${JSON.stringify(feed, null, 2)}\n`);
+  return trainer;
+}
+
+async function resumed({ out, steps }: Options): Promise<Trainer> {
+  const feed = JSON.parse(
+    await readFile(path.join(out, feedFile), 'utf8').catch(() => 'null'),
+  ) as Feed | null;
+  if (feed === null) {
+    throw new GlmError(
+      'GLM_IO',
+      `expected a run of glm pretrain in ${out}, found no ${feedFile}; check the path`,
+    );
+  }
+  return Trainer.resume(out, { ...(await feedOf(feed, await Tokenizer.load(out))), steps });
+}
+
+/** A preset with room for the tokenizer's vocabulary, padded as the original pads it, or the contents of a config.json. */
+async function modelConfig(name: string, tokenizer: Tokenizer): Promise<GlmConfigInput> {
+  if (name.endsWith('.json')) return JSON.parse(await readFile(name, 'utf8')) as GlmConfigInput;
+  return { ...resolveConfig(name), vocab_size: Math.ceil(tokenizer.vocabSize / 128) * 128 };
+}
+
+async function feedOf({ paths, documents, field, validation, seed, objective }: Feed, tokenizer: Tokenizer) {
+  const line = new LiveLine();
+  const corpus = await Corpus.open(paths, {
+    tokenizer,
+    documents,
+    field,
+    onProgress: ({ bytes, totalBytes }) =>
+      line.show(`tokenizing: ${((100 * bytes) / totalBytes).toFixed(0)} %`),
+  });
+  line.clear();
+  const sides =
+    validation > 0 ? await corpus.split({ validation, seed }) : { train: corpus, validation: undefined };
+  return {
+    data: sides.train,
+    validation: sides.validation,
+    objective: new BlankInfilling({ tokenizer, ...objective }),
+  };
+}
+
+async function run(trainer: Trainer, { json, out }: Options): Promise<void> {
+  const line = new LiveLine();
+  const { steps } = trainer.settings;
+  let last: TrainerEvent | undefined;
+  let interrupts = 0;
+  const interrupt = () => {
+    if (++interrupts > 1) process.exit(status.interrupted);
+    line.log('finishing the step and saving; once more ends at once');
+    trainer.stop();
+  };
+  process.on('SIGINT', interrupt);
+  try {
+    for await (const event of trainer.run()) {
+      if (event.type === 'step') {
+        const left = (steps - event.step - 1) * (event.tokens / event.tokensPerSecond);
+        const text =
+          `step ${event.step + 1} of ${steps}, loss ${event.loss.toFixed(3)}, ` +
+          `${event.tokensPerSecond.toFixed(0)} tokens/s, ${duration(left)} left`;
+        if (process.stderr.isTTY || (event.step + 1) % 10 === 0) line.show(text);
+        if (!process.stderr.isTTY && (event.step + 1) % 10 === 0) line.log(text);
+      } else if (event.type === 'evaluation') {
+        const each = Object.entries(event.objectives).map(([name, { loss }]) => `${name} ${loss.toFixed(3)}`);
+        line.log(`step ${event.step}: held-out loss ${event.loss.toFixed(3)} (${each.join(', ')})`);
+      } else if (event.type === 'checkpoint') {
+        line.log(`step ${event.step}: saved ${event.path}`);
+      } else if (event.type === 'overflow') {
+        line.log(`step ${event.step + 1}: loss ${event.loss}, gradient norm ${event.gradientNorm}: skipped`);
+      }
+      last = event;
+    }
+  } finally {
+    process.off('SIGINT', interrupt);
+    line.clear();
+  }
+  const result = { folder: out, step: last?.step ?? 0, skipped: last?.type === 'done' ? last.skipped : 0 };
+  print(json, result, () => [`${result.step} steps done; the model is in ${out}`]);
+  if (interrupts > 0) process.exitCode = status.interrupted;
+}
