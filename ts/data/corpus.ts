@@ -119,7 +119,7 @@ export class Corpus {
     const all = typeof paths === 'string' ? [paths] : paths;
     const { tokenizer, oneDocument = false, sentenceStart = true, sentenceEnd = true } = options;
     const { folder, manifest } = await tokenized(all, options);
-    const tokens = await TokenFile.open(folder.tokens, manifest.bytesPerToken);
+    const tokens = await TokenFile.open(folder.tokens, manifest.bytesPerToken, manifest.tokens);
     const open = new Set<{ close(): Promise<void> }>([tokens]);
     try {
       const index = await DocumentIndex.open(folder.documents, manifest.documents);

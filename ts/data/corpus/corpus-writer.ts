@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ioError } from '../../files.js';
 import { documentEntryBytes } from './document-index.js';
-import type { Progress, TokenFolder, Written } from './token-folder.js';
+import type { Checkpoint, Progress, TokenFolder, Written } from './token-folder.js';
 import type { TokenChunk } from './tokenize-messages.js';
 
 /** Appends to the two files of a corpus. What was written up to the last `commit` survives being killed. */
@@ -24,36 +24,35 @@ export class CorpusWriter {
   }
 
   /**
-   * Goes on from where `progress` says if the files still are what it says, otherwise begins anew.
-   * @returns the writer, and whether it goes on
+   * Goes on from the first of the checkpoints that the files still agree with, or begins anew.
+   * @returns the writer, and the checkpoint
    * @throws GlmError GLM_IO
    */
   static async open(
     folder: TokenFolder,
     bytesPerToken: 2 | 4,
-    progress: Progress | undefined,
-  ): Promise<{ writer: CorpusWriter; resumed: boolean }> {
+    checkpoints: readonly Checkpoint[],
+  ): Promise<{ writer: CorpusWriter; from: Checkpoint }> {
     try {
       await mkdir(folder.path, { recursive: true });
-      const resumed = progress !== undefined && (await isIntact(folder, bytesPerToken, progress));
-      if (!resumed) {
-        // New files instead of emptied ones: someone may be reading the old ones.
-        for (const file of [folder.manifest, folder.progress, folder.tokens, folder.documents]) {
-          await rm(file, { force: true });
-        }
+      for (const from of checkpoints) {
+        const { written } = from;
+        if (!(await isIntact(folder, bytesPerToken, written))) continue;
+        const [tokens, documents] = await openBoth(folder, 'r+');
+        await tokens.truncate(written.tokens * bytesPerToken);
+        await documents.truncate((written.documents + 1) * documentEntryBytes);
+        return { writer: new CorpusWriter(folder, tokens, documents, written), from };
       }
-      const tokens = await open(folder.tokens, resumed ? 'r+' : 'w');
-      const documents = await open(folder.documents, resumed ? 'r+' : 'w');
+      // New files instead of emptied ones: someone may be reading the old ones.
+      for (const file of [folder.manifest, folder.progress, folder.tokens, folder.documents]) {
+        await rm(file, { force: true });
+      }
+      const [tokens, documents] = await openBoth(folder, 'w');
       const first = Buffer.alloc(documentEntryBytes);
+      await documents.write(first, 0, first.length, 0);
       const none = { tokens: 0, documents: 0, tokensChecksum: 0, documentsChecksum: crc32(first) };
-      const writer = new CorpusWriter(folder, tokens, documents, resumed ? writtenOf(progress) : none);
-      if (resumed) {
-        await tokens.truncate(progress.tokens * bytesPerToken);
-        await documents.truncate((progress.documents + 1) * documentEntryBytes);
-      } else {
-        await documents.write(first, 0, first.length, 0);
-      }
-      return { writer, resumed };
+      const from = { next: { source: 0, part: 0 }, written: none, beforeSource: none };
+      return { writer: new CorpusWriter(folder, tokens, documents, none), from };
     } catch (error) {
       throw ioError(`cannot write the token file in ${folder.path}`, error);
     }
@@ -89,11 +88,10 @@ export class CorpusWriter {
     };
   }
 
-  /** Makes what has been written last. Only between parts. @throws GlmError GLM_IO */
-  async commit(fingerprint: string, next: Progress['next']): Promise<void> {
-    const written = this.#written;
+  /** Makes what has been written up to here last, so that another attempt can go on from it. @throws GlmError GLM_IO */
+  async commit(progress: Progress): Promise<void> {
     await this.sync();
-    await this.#folder.writeProgress({ fingerprint, next, ...written });
+    await this.#folder.writeProgress(progress);
   }
 
   /** @throws GlmError GLM_IO */
@@ -112,8 +110,17 @@ export class CorpusWriter {
   }
 }
 
-function writtenOf({ tokens, documents, tokensChecksum, documentsChecksum }: Progress): Written {
-  return { tokens, documents, tokensChecksum, documentsChecksum };
+async function openBoth(
+  folder: TokenFolder,
+  flags: string,
+): Promise<[tokens: FileHandle, documents: FileHandle]> {
+  const tokens = await open(folder.tokens, flags);
+  try {
+    return [tokens, await open(folder.documents, flags)];
+  } catch (error) {
+    await tokens.close();
+    throw error;
+  }
 }
 
 function bytesOf(array: Uint16Array | Uint32Array | Float64Array): Uint8Array {

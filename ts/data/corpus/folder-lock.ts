@@ -23,7 +23,11 @@ export class FolderLock {
         await handle.writeFile(mine).finally(() => handle.close());
         return new FolderLock(file);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw ioError(`cannot lock ${folder}`, error);
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+          throw ioError(
+            `cannot write the token file into ${folder} (the option cacheDir names another folder)`,
+            error,
+          );
       }
       const holder = await readFile(file, 'utf8').catch(() => undefined);
       if (holder === undefined) continue;

@@ -28,8 +28,8 @@ export async function readExactly(
     if (bytesRead === 0) {
       throw new GlmError(
         'GLM_CORRUPT_FILE',
-        `expected ${file} to have ${position + bytes.length} bytes, found ${position + filled}; delete its folder and ` +
-          `tokenize the corpus again`,
+        `expected ${file} to have ${position + bytes.length} bytes or more, found ${(await handle.stat()).size}; if this is a ` +
+          `tokenized corpus, delete its folder and open the text files again; otherwise fetch the file again`,
       );
     }
     filled += bytesRead;

@@ -13,8 +13,17 @@ export class TokenFile {
     this.#bytesPerToken = bytesPerToken;
   }
 
-  static async open(file: string, bytesPerToken: 2 | 4): Promise<TokenFile> {
-    return new TokenFile(file, await openForReading(file), bytesPerToken);
+  /** @throws GlmError GLM_IO, GLM_CORRUPT_FILE where the file is shorter than that */
+  static async open(file: string, bytesPerToken: 2 | 4, tokens: number): Promise<TokenFile> {
+    const handle = await openForReading(file);
+    const opened = new TokenFile(file, handle, bytesPerToken);
+    try {
+      await opened.read(tokens - 1, 1);
+      return opened;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** @throws GlmError GLM_IO, GLM_CORRUPT_FILE */

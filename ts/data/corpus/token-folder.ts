@@ -78,22 +78,37 @@ export interface Manifest extends Written, Identity {
   readonly bytesPerToken: 2 | 4;
 }
 
-/** `progress.json` */
-export interface Progress extends Written {
-  /** Of the identity that is being tokenized. */
-  readonly fingerprint: string;
-  /** The part that comes next. */
+/** The part of the sources that comes next, and what is complete before it. */
+export interface Checkpoint {
   readonly next: { readonly source: number; readonly part: number };
+  readonly written: Written;
+  /** What was complete before that source. */
+  readonly beforeSource: Written;
+}
+
+/** `progress.json` */
+export interface Progress extends Checkpoint {
+  readonly partBytes: number;
+  /** Hash of the sources before the one that comes next; and that one, if it has been begun. */
+  readonly chain: string;
+  readonly begun: SourceIdentity | undefined;
+}
+
+/** What tells a source from a changed one. */
+export interface SourceIdentity {
+  readonly file: string;
+  readonly size: number;
+  readonly modified: number;
 }
 
 /** What a token file was made of, and with. */
 export interface Identity {
-  /** Hash of all the rest. */
+  /** Hash of all the rest: the last of `chainOf`. */
   readonly fingerprint: string;
   readonly version: number;
   readonly tokenizer: string;
   readonly rules: DocumentRules;
-  readonly sources: readonly { readonly file: string; readonly size: number; readonly modified: number }[];
+  readonly sources: readonly SourceIdentity[];
 }
 
 /** @param base the first path's file or folder: names are relative to where it lies, so that all can be moved together */
@@ -113,7 +128,14 @@ export function identify(
       modified,
     })),
   };
-  return { fingerprint: hash(JSON.stringify(rest)), ...rest };
+  return { fingerprint: chainOf(rest).at(-1)!, ...rest };
+}
+
+/** A hash of the first n sources, with the tokenizer and the rules, for each n. */
+export function chainOf({ version, tokenizer, rules, sources }: Omit<Identity, 'fingerprint'>): string[] {
+  const chain = [hash(JSON.stringify({ version, tokenizer, rules }))];
+  sources.forEach((source, i) => chain.push(hash(`${chain[i]!}${JSON.stringify(source)}`)));
+  return chain;
 }
 
 /** A hash of everything that decides what ids a text gets. */

@@ -1,6 +1,6 @@
 import type { TokenChunk } from './tokenize-messages.js';
 
-const chunkTokens = 1 << 18;
+const chunkTokens = 1 << 17;
 /** Chunks that a worker may have under way before it waits for them to be written. */
 const mostUnderWay = 32;
 
@@ -8,7 +8,9 @@ const mostUnderWay = 32;
 export class ChunkWriter {
   readonly #bytesPerToken: 2 | 4;
   readonly #send: (chunk: TokenChunk) => void;
-  #tokens: Uint16Array | Uint32Array;
+  /** Memory that came back. Left to the garbage collector, a hundred megabytes would lie around. */
+  readonly #spare: ArrayBuffer[] = [];
+  #tokens: TokenChunk['tokens'];
   #count = 0;
   #documents: number[] = [];
   #documentTokens = 0;
@@ -43,15 +45,17 @@ export class ChunkWriter {
 
   flush(): void {
     if (this.#count === 0 && this.#documents.length === 0) return;
-    const tokens = this.#tokens.slice(0, this.#count);
+    const tokens = this.#tokens.subarray(0, this.#count);
     this.#send({ type: 'chunk', tokens, documents: Float64Array.from(this.#documents) });
     this.#underWay++;
+    this.#tokens = this.#empty();
     this.#count = 0;
     this.#documents = [];
   }
 
   /** A chunk has been written. */
-  written(): void {
+  written(memory: ArrayBuffer): void {
+    this.#spare.push(memory);
     this.#underWay--;
     if (this.#underWay >= mostUnderWay) return;
     this.#resume?.();
@@ -65,7 +69,8 @@ export class ChunkWriter {
     });
   }
 
-  #empty(): Uint16Array | Uint32Array {
-    return this.#bytesPerToken === 2 ? new Uint16Array(chunkTokens) : new Uint32Array(chunkTokens);
+  #empty(): TokenChunk['tokens'] {
+    const memory = this.#spare.pop() ?? new ArrayBuffer(chunkTokens * this.#bytesPerToken);
+    return this.#bytesPerToken === 2 ? new Uint16Array(memory) : new Uint32Array(memory);
   }
 }

@@ -12,14 +12,15 @@ export interface WorkerSetup {
   readonly bytesPerToken: 2 | 4;
 }
 
-/** To a worker: a part to tokenize, or that a chunk of tokens has been written. */
+/** To a worker: a part to tokenize, or a chunk's memory back once it has been written. */
 export type ToWorker =
-  { readonly type: 'part'; readonly source: Source; readonly part: Part } | { readonly type: 'written' };
+  | { readonly type: 'part'; readonly source: Source; readonly part: Part }
+  | { readonly type: 'written'; readonly memory: ArrayBuffer };
 
 /** Tokens in the order of the text, and the lengths of the documents that ended among them. */
 export interface TokenChunk {
   readonly type: 'chunk';
-  readonly tokens: Uint16Array | Uint32Array;
+  readonly tokens: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
   /** With the end-of-text; a document may have begun in an earlier chunk. */
   readonly documents: Float64Array;
 }

@@ -1,4 +1,4 @@
-import { countParts, type DocumentRules, type Part } from './readers/reader.js';
+import { countParts, type DocumentRules, type Part, partOf } from './readers/reader.js';
 import type { Source } from './sources.js';
 import type { Progress } from './token-folder.js';
 
@@ -12,13 +12,15 @@ export interface PlannedPart {
 export class Plan {
   readonly #sources: readonly Source[];
   readonly #rules: DocumentRules;
+  readonly #partBytes: number;
   #source: number;
   #part: number;
   #count: number | undefined;
 
-  constructor(sources: readonly Source[], rules: DocumentRules, from: Progress['next']) {
+  constructor(sources: readonly Source[], rules: DocumentRules, partBytes: number, from: Progress['next']) {
     this.#sources = sources;
     this.#rules = rules;
+    this.#partBytes = partBytes;
     this.#source = from.source;
     this.#part = from.part;
     this.#countParts();
@@ -28,7 +30,8 @@ export class Plan {
   next(): PlannedPart | undefined {
     while (this.#source < this.#sources.length) {
       if (this.#part < (this.#count ?? Infinity)) {
-        const part = { index: this.#part++, whole: this.#count === 1 };
+        const source = this.#sources[this.#source]!;
+        const part = partOf(source, this.#part++, this.#count, this.#partBytes);
         return { source: this.#source, part };
       }
       this.#source++;
@@ -45,6 +48,6 @@ export class Plan {
 
   #countParts(): void {
     const source = this.#sources[this.#source];
-    this.#count = source === undefined ? undefined : countParts(source, this.#rules);
+    this.#count = source === undefined ? undefined : countParts(source, this.#rules, this.#partBytes);
   }
 }

@@ -13,14 +13,14 @@ const port = parentPort!;
 const { tokenizer, rules, endOfText, bytesPerToken } = workerData as WorkerSetup;
 const codec = new Codec(createSubwords(tokenizer.subwords), tokenizer.commands);
 const chunks = new ChunkWriter(bytesPerToken, (chunk) => {
-  port.postMessage(chunk, [chunk.tokens.buffer as ArrayBuffer, chunk.documents.buffer as ArrayBuffer]);
+  port.postMessage(chunk, [chunk.tokens.buffer]);
 });
 
 /** Kept open from part to part: packed files can only be read forward. */
 let open: { file: string; reader: DocumentReader } | undefined;
 
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'written') return chunks.written();
+  if (message.type === 'written') return chunks.written(message.memory);
   void tokenizePart(message.source, message.part).then(
     (end) => port.postMessage(end),
     (error: unknown) => port.postMessage(failure(error)),

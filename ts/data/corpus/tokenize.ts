@@ -2,8 +2,10 @@ import { availableParallelism } from 'node:os';
 import { GlmError } from '../../errors.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { CorpusWriter } from './corpus-writer.js';
-import { partBytes } from './readers/reader.js';
+import { usualPartBytes } from './readers/reader.js';
 import type { Source } from './sources.js';
+import { Committer } from './committer.js';
+import { resumePoints } from './resume-points.js';
 import type { Identity, Manifest, TokenFolder } from './token-folder.js';
 import type { FromWorker } from './tokenize-messages.js';
 import { Plan } from './tokenize-plan.js';
@@ -26,10 +28,12 @@ export interface TokenizeOptions {
   readonly workers: number | undefined;
   readonly onProgress: ((progress: TokenizeProgress) => void) | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Bytes of text in a part. */
+  readonly partBytes?: number | undefined;
+  /** Milliseconds between two commits: what is lost when killed, besides the parts that were under way. */
+  readonly commitEvery?: number | undefined;
 }
 
-/** Milliseconds between two commits: what is lost when killed, besides the parts that were under way. */
-const commitEvery = 1000;
 const mostWorkers = 8;
 
 /**
@@ -38,13 +42,12 @@ const mostWorkers = 8;
  * same bytes.
  */
 export async function tokenize(options: TokenizeOptions): Promise<Manifest> {
-  const { sources, tokenizer, identity, folder, signal } = options;
+  const { sources, tokenizer, identity, folder, signal, partBytes = usualPartBytes } = options;
   const bytesPerToken = tokenizer.vocabSize <= 0x10000 ? 2 : 4;
-  const earlier = await folder.readProgress();
-  const known = earlier?.fingerprint === identity.fingerprint ? earlier : undefined;
-  const { writer, resumed } = await CorpusWriter.open(folder, bytesPerToken, known);
-  const plan = new Plan(sources, identity.rules, resumed ? known!.next : { source: 0, part: 0 });
-  const pool = new WorkerPool(plan, sources, workerCount(options), {
+  const points = await resumePoints(folder, identity, partBytes);
+  const { writer, from } = await CorpusWriter.open(folder, bytesPerToken, points);
+  const plan = new Plan(sources, identity.rules, partBytes, from.next);
+  const pool = new WorkerPool(plan, sources, workerCount(options, partBytes), {
     tokenizer: tokenizer.definition,
     rules: identity.rules,
     endOfText: tokenizer.special.eos,
@@ -54,7 +57,7 @@ export async function tokenize(options: TokenizeOptions): Promise<Manifest> {
   signal?.addEventListener('abort', abort);
   try {
     signal?.throwIfAborted();
-    await writeAll(options, pool, writer);
+    await writeAll(options, new Committer(options, partBytes, writer, from), pool, writer);
     if (writer.written.documents === 0) throw noDocuments(sources);
     await writer.sync();
     const manifest: Manifest = { ...identity, bytesPerToken, ...writer.written };
@@ -68,28 +71,32 @@ export async function tokenize(options: TokenizeOptions): Promise<Manifest> {
   }
 }
 
-function workerCount({ sources, workers }: TokenizeOptions): number {
+function workerCount({ sources, workers }: TokenizeOptions, partBytes: number): number {
   const bytes = sources.reduce((sum, { size }) => sum + size, 0);
   const wanted = workers ?? Math.min(availableParallelism(), mostWorkers);
   return Math.max(1, Math.min(wanted, Math.ceil(bytes / partBytes)));
 }
 
-async function writeAll(options: TokenizeOptions, pool: WorkerPool, writer: CorpusWriter): Promise<void> {
-  const { sources, identity, onProgress } = options;
+async function writeAll(
+  { sources, onProgress }: TokenizeOptions,
+  committer: Committer,
+  pool: WorkerPool,
+  writer: CorpusWriter,
+): Promise<void> {
   const bytesBefore = [0];
   sources.forEach(({ size }, i) => bytesBefore.push(bytesBefore[i]! + size));
-  let committed = performance.now();
-  for (let task = pool.next(); task !== undefined; task = pool.next()) {
-    const end = await writePart(task, writer);
-    const { tokens, documents } = writer.written;
-    const bytes = Math.min(bytesBefore[task.source]! + end.consumed, bytesBefore[task.source + 1]!);
-    onProgress?.({ bytes, totalBytes: bytesBefore.at(-1)!, tokens, documents });
-    if (performance.now() - committed < commitEvery) continue;
-    const next = end.last
-      ? { source: task.source + 1, part: 0 }
-      : { source: task.source, part: task.part.index + 1 };
-    await writer.commit(identity.fingerprint, next);
-    committed = performance.now();
+  try {
+    for (let task = pool.next(); task !== undefined; task = pool.next()) {
+      const end = await writePart(task, writer);
+      const { tokens, documents } = writer.written;
+      const bytes = Math.min(bytesBefore[task.source]! + end.consumed, bytesBefore[task.source + 1]!);
+      onProgress?.({ bytes, totalBytes: bytesBefore.at(-1)!, tokens, documents });
+      await committer.partDone(task, end.last);
+    }
+  } catch (error) {
+    // Whatever it was: what has been done need not be done again.
+    await committer.commit().catch(() => undefined);
+    throw error;
   }
 }
 
@@ -100,7 +107,7 @@ async function writePart(task: Task, writer: CorpusWriter): Promise<FromWorker &
     if (message.type === 'end') return message;
     if (message.type === 'error') throw errorOf(message);
     await writer.append(message);
-    task.written();
+    task.giveBack(message);
   }
 }
 

@@ -10,7 +10,8 @@
  *
  * Differences from the original: it draws places independently, so that an epoch leaves out a third of the text and sees
  * the rest more than once; it never shows the end of a long document; where no sentence begins within half a window, it
- * starts half a window away all the same, and this starts where it was.
+ * starts half a window away all the same, and this starts where it was; half of its windows at the very beginning of a
+ * long document start with the second sentence.
  */
 
 import type { DocumentIndex, DocumentPlace } from './document-index.js';
@@ -157,7 +158,9 @@ export class Windows {
     if (tokens.length <= length) return tokens.slice();
     if (this.#rules.sentenceEnd) {
       const { sentenceEnds } = this.#vocabulary;
-      for (let end = length; end > 0 && end >= length >> 1; end--) {
+      // The original counts the [CLS] in front.
+      const least = Math.max(1, ((length + 1) >> 1) - 1);
+      for (let end = length; end >= least; end--) {
         if (sentenceEnds[tokens[end - 1]!] === 1) return tokens.slice(0, end);
       }
     }

@@ -1,17 +1,17 @@
 import type { Worker } from 'node:worker_threads';
 import { errorFromWorker, startWorker } from '../../text/start-worker.js';
 import type { Source } from './sources.js';
-import type { FromWorker, ToWorker, WorkerSetup } from './tokenize-messages.js';
+import type { FromWorker, TokenChunk, ToWorker, WorkerSetup } from './tokenize-messages.js';
 import type { Plan, PlannedPart } from './tokenize-plan.js';
 
 /** Parts per worker that are under way or done and waiting for those before them. */
-const aheadPerWorker = 4;
+const aheadPerWorker = 2;
 
 /** A part that a worker has been given, and what it has sent back. */
 export interface Task extends PlannedPart {
   readonly messages: Mailbox;
-  /** Room for one more chunk. Does nothing once the worker has finished the part. */
-  readonly written: () => void;
+  /** Gives a chunk's memory back once it has been written: the worker has room for one more. */
+  readonly giveBack: (chunk: TokenChunk) => void;
 }
 
 /** Worker threads that tokenize the parts of a plan; the parts come out in the plan's order. */
@@ -77,8 +77,11 @@ export class WorkerPool {
       const planned = this.#plan.next();
       if (planned === undefined) return;
       const worker = this.#idle.shift()!;
-      const send = (message: ToWorker): void => worker.postMessage(message);
-      const task: Task = { ...planned, messages: new Mailbox(), written: () => send({ type: 'written' }) };
+      const send = (message: ToWorker, transfer: ArrayBuffer[] = []): void =>
+        worker.postMessage(message, transfer);
+      const giveBack = ({ tokens: { buffer } }: TokenChunk): void =>
+        send({ type: 'written', memory: buffer }, [buffer]);
+      const task: Task = { ...planned, messages: new Mailbox(), giveBack };
       this.#tasks.push(task);
       this.#taskOf.set(worker, task);
       send({ type: 'part', source: this.#sources[planned.source]!, part: planned.part });

@@ -5,7 +5,7 @@ import { GlmError } from '../../../errors.js';
 import { ioError } from '../../../files.js';
 import type { Source } from '../sources.js';
 
-const chunkBytes = 1 << 20;
+const chunkBytes = 1 << 18;
 
 /** The bytes of a file, unpacked, in order from any place on. */
 export interface ByteStream {
@@ -14,7 +14,7 @@ export interface ByteStream {
   /** How far the file on disk has been read. */
   readonly consumed: number;
   seek(position: number): Promise<void>;
-  /** The next bytes, or undefined at the end. The caller may keep them. @throws GlmError GLM_IO, GLM_DATA */
+  /** The next bytes, or undefined at the end. They hold until the next call. @throws GlmError GLM_IO, GLM_DATA */
   next(): Promise<Buffer | undefined>;
   close(): Promise<void>;
 }
@@ -27,6 +27,7 @@ class PlainBytes implements ByteStream {
   readonly seekable = true;
   readonly #file: string;
   readonly #handle: FileHandle;
+  readonly #chunk = Buffer.allocUnsafeSlow(chunkBytes);
   #position = 0;
 
   private constructor(file: string, handle: FileHandle) {
@@ -52,10 +53,9 @@ class PlainBytes implements ByteStream {
 
   async next(): Promise<Buffer | undefined> {
     try {
-      const buffer = Buffer.allocUnsafeSlow(chunkBytes);
-      const { bytesRead } = await this.#handle.read(buffer, 0, chunkBytes, this.#position);
+      const { bytesRead } = await this.#handle.read(this.#chunk, 0, chunkBytes, this.#position);
       this.#position += bytesRead;
-      return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
+      return bytesRead === 0 ? undefined : this.#chunk.subarray(0, bytesRead);
     } catch (error) {
       throw ioError(`cannot read ${this.#file}`, error);
     }

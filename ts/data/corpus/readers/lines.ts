@@ -3,13 +3,12 @@ import type { ByteStream } from './bytes.js';
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
-const empty = Buffer.alloc(0);
 
 /** A line, or a part of a very long one. */
 export interface Line {
   /** Where it begins in the file. */
   readonly start: number;
-  /** Without what ends it. Stays valid. */
+  /** Without what ends it. They hold until the next line is asked for. */
   readonly bytes: Buffer;
   /** False where it goes on what was given before, and where it goes on behind this. */
   readonly begins: boolean;
@@ -21,7 +20,9 @@ export class LineReader {
   readonly #stream: ByteStream;
   readonly #cutFrom: number;
   readonly #largest: number;
-  #buffer: Buffer = empty;
+  /** What has been read and not been given yet is at [at, end). */
+  #buffer = Buffer.allocUnsafeSlow(1 << 20);
+  #end = 0;
   /** Position in the file of the buffer's first byte. */
   #bufferStart = 0;
   #at = 0;
@@ -51,12 +52,12 @@ export class LineReader {
     // The byte before says whether a line begins right here.
     await this.#seek(position - 1);
     for (;;) {
-      const end = this.#buffer.indexOf(lineFeed, this.#at);
+      const end = this.#lineFeedFrom(this.#at);
       if (end >= 0) {
         this.#at = end + 1;
         return;
       }
-      this.#at = this.#buffer.length;
+      this.#at = this.#end;
       if (!(await this.#fill())) return;
     }
   }
@@ -73,20 +74,19 @@ export class LineReader {
 
   async #seek(position: number): Promise<void> {
     const offset = position - this.#bufferStart;
-    if (offset >= 0 && offset <= this.#buffer.length && this.#buffer.length > 0) {
+    if (offset >= 0 && offset <= this.#end && this.#end > 0) {
       this.#at = offset;
       return;
     }
     await this.#stream.seek(position);
-    this.#buffer = empty;
     this.#bufferStart = position;
-    this.#at = 0;
+    this.#at = this.#end = 0;
     this.#atEnd = false;
   }
 
   /** The next line if it has been read already, without waiting. */
   nextAtHand(): Line | undefined {
-    const end = this.#buffer.indexOf(lineFeed, this.#at);
+    const end = this.#lineFeedFrom(this.#at);
     return end < 0 ? undefined : this.#take(end, true);
   }
 
@@ -94,9 +94,9 @@ export class LineReader {
   async next(): Promise<Line | undefined> {
     let looked = this.#at;
     for (;;) {
-      const end = this.#buffer.indexOf(lineFeed, looked);
+      const end = this.#lineFeedFrom(looked);
       if (end >= 0) return this.#take(end, true);
-      const length = this.#buffer.length - this.#at;
+      const length = this.#end - this.#at;
       if (length >= this.#cutFrom) {
         const cut = this.#lastCut();
         if (cut > this.#at) return this.#take(cut, false);
@@ -107,19 +107,19 @@ export class LineReader {
           `expected a line of less than ${this.#largest >> 20} MiB, found a longer one; break it into lines`,
         );
       }
-      const before = this.#bufferStart + this.#buffer.length;
+      const before = this.#bufferStart + this.#end;
       if (!(await this.#fill())) break;
       looked = before - this.#bufferStart;
     }
-    return this.#at < this.#buffer.length ? this.#take(this.#buffer.length, true) : undefined;
+    return this.#at < this.#end ? this.#take(this.#end, true) : undefined;
   }
 
   #take(end: number, ends: boolean): Line {
     let from = this.#at;
     const start = this.position;
     const last = ends && end > from && this.#buffer[end - 1] === carriageReturn ? end - 1 : end;
-    if (start === 0 && byteOrderMark.equals(this.#buffer.subarray(from, from + 3))) from += 3;
-    this.#at = ends ? Math.min(end + 1, this.#buffer.length) : end;
+    if (start === 0 && byteOrderMark.equals(this.#buffer.subarray(from, Math.min(from + 3, last)))) from += 3;
+    this.#at = ends ? Math.min(end + 1, this.#end) : end;
     const begins = !this.#midLine;
     this.#midLine = !ends;
     return { start, bytes: this.#buffer.subarray(from, last), begins, ends };
@@ -128,7 +128,7 @@ export class LineReader {
   /** The last space with a visible ASCII character on both sides: every tokenizer here starts a new word there. */
   #lastCut(): number {
     const buffer = this.#buffer;
-    for (let i = buffer.length - 2; i > this.#at; i--) {
+    for (let i = this.#end - 2; i > this.#at; i--) {
       if (buffer[i] === 0x20 && isVisible(buffer[i - 1]!) && isVisible(buffer[i + 1]!)) return i;
     }
     return this.#at;
@@ -144,11 +144,27 @@ export class LineReader {
     }
     // One byte of what is done stays: seekLine looks at it.
     const keep = Math.max(0, this.#at - 1);
-    const rest = this.#buffer.subarray(keep);
+    this.#buffer.copyWithin(0, keep, this.#end);
     this.#bufferStart += keep;
     this.#at -= keep;
-    this.#buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    this.#end -= keep;
+    this.#makeRoom(chunk.length);
+    chunk.copy(this.#buffer, this.#end);
+    this.#end += chunk.length;
     return true;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#end + bytes <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#buffer.length, this.#end + bytes));
+    this.#buffer.copy(larger, 0, 0, this.#end);
+    this.#buffer = larger;
+  }
+
+  /** Where the next line feed is among what has been read, or -1. */
+  #lineFeedFrom(at: number): number {
+    const found = this.#buffer.indexOf(lineFeed, at);
+    return found < this.#end ? found : -1;
   }
 }
 

@@ -70,11 +70,10 @@ export class ParquetReader implements DocumentReader {
     }
   }
 
-  async *read(part: Part): AsyncGenerator<readonly Stretch[], void, undefined> {
+  async *read({ from, to }: Part): AsyncGenerator<readonly Stretch[], void, undefined> {
     const groups = this.#metadata.row_groups;
-    const [first, end] = part.whole ? [0, groups.length] : [part.index, part.index + 1];
-    let row = groups.slice(0, first).reduce((sum, { num_rows }) => sum + Number(num_rows), 0);
-    for (const group of groups.slice(first, end)) {
+    let row = groups.slice(0, from).reduce((sum, { num_rows }) => sum + Number(num_rows), 0);
+    for (const group of groups.slice(from, to)) {
       const groupEnd = row + Number(group.num_rows);
       const hasPages = group.columns.every(({ offset_index_offset }) => offset_index_offset !== undefined);
       const step = hasPages ? rowsAtATime : Infinity;
@@ -82,8 +81,8 @@ export class ParquetReader implements DocumentReader {
         yield* this.#readRows(row, Math.min(row + step, groupEnd), hasPages);
       }
     }
-    this.ended = end >= groups.length;
-    this.consumed = Math.floor((this.#source.size * Math.min(end, groups.length)) / groups.length);
+    this.ended = to >= groups.length;
+    this.consumed = Math.floor((this.#source.size * Math.min(to, groups.length)) / groups.length);
   }
 
   async *#readRows(

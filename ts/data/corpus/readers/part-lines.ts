@@ -1,6 +1,6 @@
 import { isBlank } from '../../../text/white-space.js';
 import type { Line, LineReader } from './lines.js';
-import { type Part, partBytes } from './reader.js';
+import type { Part } from './reader.js';
 
 /**
  * The lines of a file, part after part. A part of bytes [from, to) begins with the first boundary at `from` or behind it
@@ -20,9 +20,8 @@ export class PartLines {
     this.#atBlankLines = atBlankLines;
   }
 
-  async begin(part: Part): Promise<void> {
-    const from = part.whole ? 0 : part.index * partBytes;
-    this.#to = part.whole ? Infinity : from + partBytes;
+  async begin({ from, to }: Part): Promise<void> {
+    this.#to = to;
     this.ended = false;
     const { cut, at } = this.#boundary;
     if (cut <= from && from <= at) return;

@@ -21,8 +21,9 @@ export interface Stretch {
 /** What a worker reads at a time. The parts of a file, one after the other, are all its documents. */
 export interface Part {
   readonly index: number;
-  /** The file is one part. */
-  readonly whole: boolean;
+  /** Bytes of the unpacked text that its documents begin in; of Parquet files, the first row group and the one behind. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Reads the documents of one file, part after part. Parts in ascending order read the file once. */
@@ -35,17 +36,23 @@ export interface DocumentReader {
   close(): Promise<void>;
 }
 
-/** Bytes of (unpacked) text in a part. */
-export const partBytes = 8 << 20;
+/** Bytes of text in a part, unless told otherwise. */
+export const usualPartBytes = 8 << 20;
 
 /** How many parts a file has, or undefined where only reading it shows. */
-export function countParts(source: Source, rules: DocumentRules): number | undefined {
+export function countParts(source: Source, rules: DocumentRules, partBytes: number): number | undefined {
   if (source.format === 'text' && rules.documents === 'file') return 1;
-  // So little isn't worth sharing, even packed.
-  if (source.size <= partBytes / 8) return 1;
   if (source.format === 'parquet') return source.gzip ? 1 : undefined;
-  if (source.gzip) return undefined;
-  return Math.ceil(source.size / partBytes);
+  // So little isn't worth sharing.
+  if (source.gzip) return source.size <= partBytes / 8 ? 1 : undefined;
+  return Math.max(1, Math.ceil(source.size / partBytes));
+}
+
+/** Part `index` of a file that has `count` of them. */
+export function partOf(source: Source, index: number, count: number | undefined, partBytes: number): Part {
+  if (count === 1) return { index, from: 0, to: Infinity };
+  const step = source.format === 'parquet' ? 1 : partBytes;
+  return { index, from: index * step, to: (index + 1) * step };
 }
 
 export async function openReader(source: Source, rules: DocumentRules): Promise<DocumentReader> {
