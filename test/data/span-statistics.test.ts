@@ -373,7 +373,7 @@ rules('short sequences: share of rows and number of parts (binomial, chi-square,
   assertCentral(binomial(8_000 - whole, 8_000, rate), 'share of rows that are split');
 });
 
-rules('[DBLOCK] in spans: share of tokens (binomial, level 0.001)', async () => {
+rules('[dBLOCK] in spans: share of tokens (binomial, level 0.001)', async () => {
   const word = words(13);
   const objective = new BlankInfilling({ special, maxLength: length, spanMaskProbability: 0.1 });
   let hidden = 0;
@@ -390,7 +390,7 @@ rules('[DBLOCK] in spans: share of tokens (binomial, level 0.001)', async () => 
   assertCentral(binomial(hidden, tokens, 0.1), 'hidden tokens');
 });
 
-rules('[DBLOCK] around blanks: all candidates alike (chi-square, level 0.001)', async () => {
+rules('[dBLOCK] around blanks: all candidates alike (chi-square, level 0.001)', async () => {
   const word = words(14);
   const ratio = 0.05;
   const objective = new BlankInfilling({ special, maxLength: length, contextMaskRatio: ratio });

@@ -127,7 +127,20 @@ export interface SuffixLayoutOptions {
   special: LayoutTokens;
 }
 
-/** Turns rows of tokens into examples with blanks. Holds no state: the same rows, seed and index give the same batch. */
+/**
+ * Turns rows of tokens into examples with blanks. Holds no state: the same rows, seed and index give the same batch.
+ *
+ * Differences from the original's ConstructBlockStrategy:
+ * - Objective, single span and short sequences are drawn for each row, not once for a batch.
+ * - A sample whose spans do not fit is drawn again instead of dropped. Where 16 draws in a row do not fit (a window of
+ *   many short documents), every document gets the mask ratio of its own length.
+ * - A text too short for the mask ratio (fewer than 7 tokens at 0.15) has one span instead of none.
+ * - The [CLS] of a further document is never masked or predicted; sentences begin behind it.
+ * - A text that has no finished sentence lends its unfinished ones; the original masks nothing.
+ * - [dBLOCK] in the context hides neither the [CLS] nor tokens that are only near the end of the text, and no more
+ *   tokens than there are candidates; the original raises an error then.
+ * - Every part of a split row draws its own length of a document's end.
+ */
 export class BlankInfilling {
   /** Tokens of the longest text, with its [CLS]. */
   readonly maxLength: number;

@@ -147,7 +147,7 @@ GLM_HOST_DEVICE static inline void lay_out_masked(const SpanStrategy& strategy, 
   copy_text(text, from, text.length, out.ids + from, out.targets + from, lanes);
 }
 
-/// The example of `plan`, but for the [DBLOCK]s below.
+/// The example of `plan`, but for the [dBLOCK]s below.
 template <int32_t kLanes>
 GLM_HOST_DEVICE static inline void lay_out_example(const SpanStrategy& strategy, const SpanPlan& plan,
                                                    const SpanText& text, const MaskedSpan* masked,
