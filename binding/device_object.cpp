@@ -64,6 +64,7 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
           InstanceMethod<&DeviceObject::call<&DeviceObject::layer_norm>>("layerNorm"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::linear>>("linear"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::attention>>("attention"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::cast>>("cast"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::gather_rows>>("gatherRows"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::cross_entropy>>("crossEntropy"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::squared_gradient_norm>>("squaredGradientNorm"),
@@ -273,6 +274,10 @@ Napi::Value DeviceObject::attention(const Napi::CallbackInfo& info) {
                      {.heads = static_cast<int>(to_integer(options.Get("heads"), "heads", 1, 65536)),
                       .rotary = TensorObject::optional_variable_of(options.Get("rotary"), "rotary"),
                       .dropout = to_dropout(options.Get("dropout"))}));
+}
+
+Napi::Value DeviceObject::cast(const Napi::CallbackInfo& info) {
+  return wrap(info.Env(), glm::cast(context_, TensorObject::variable_of(info[0], "x"), to_dtype(info[1])));
 }
 
 Napi::Value DeviceObject::gather_rows(const Napi::CallbackInfo& info) {

@@ -43,6 +43,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value layer_norm(const Napi::CallbackInfo& info);
   Napi::Value linear(const Napi::CallbackInfo& info);
   Napi::Value attention(const Napi::CallbackInfo& info);
+  Napi::Value cast(const Napi::CallbackInfo& info);
   Napi::Value gather_rows(const Napi::CallbackInfo& info);
   Napi::Value cross_entropy(const Napi::CallbackInfo& info);
   Napi::Value squared_gradient_norm(const Napi::CallbackInfo& info);

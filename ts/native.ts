@@ -153,6 +153,8 @@ export interface NativeDevice {
     qkv: NativeTensor,
     options: { heads: number; rotary?: NativeTensor | undefined; dropout?: NativeDropout | undefined },
   ): NativeTensor;
+  /** x as float32 or bfloat16 */
+  cast(x: NativeTensor, dtype: DType): NativeTensor;
   /** The batch's rows of x [N, h]: [rows, h] */
   gatherRows(batch: NativeBatch, x: NativeTensor): NativeTensor;
   /** The loss of each row: [rows]. Recorded, it takes the gradient of gradientScale · Σ losses in the same pass. */

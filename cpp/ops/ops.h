@@ -47,6 +47,9 @@ struct AttentionOptions {
 VariablePtr attention(Context& context, const PackedBatchPtr& batch, const VariablePtr& qkv,
                       const AttentionOptions& options);
 
+/// x as float32 or bfloat16; x itself when it is that already.
+VariablePtr cast(Context& context, const VariablePtr& x, DType dtype);
+
 /// The rows of x [N, h] that the batch names → [rows, h].
 VariablePtr gather_rows(Context& context, const PackedBatchPtr& batch, const VariablePtr& x);
 

@@ -123,12 +123,12 @@ export function rowLosses(
   });
 }
 
-/** Logits of the batch's rows over the vocabulary, [rows, V]. */
+/** Logits of the batch's rows over the vocabulary, [rows, V], in float32 whatever the model computes with. */
 export function rowLogits(network: Network, batch: NativeBatch, cached?: NativeCacheStep): NativeTensor {
   const { device, parameters } = network;
   return scope(device, () => {
     const hidden = device.gatherRows(batch, hiddenStates(network, batch, undefined, cached));
-    return device.linear(hidden, parameters.get('word_embeddings.weight'), null);
+    return device.linear(device.cast(hidden, 'float32'), parameters.get('word_embeddings.weight'), null);
   });
 }
 
