@@ -38,7 +38,7 @@ GLM_INLINE Floats exp_nonpositive(Floats x) {
     p = p * f + 0.6931218f;
     p = p * f + 0.9999993f;
   }
-  Floats y = reinterpret_cast<Floats>(reinterpret_cast<Ints>(p) + (reinterpret_cast<Ints>(biased) << 23));
+  Floats y = reinterpret_cast<Floats>(reinterpret_cast<UInts>(p) + (reinterpret_cast<UInts>(biased) << 23));
   return x < -87.0f ? Floats{} : y;
 }
 
