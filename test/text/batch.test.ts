@@ -127,7 +127,7 @@ batches('of any size give the ids of the single texts, in order', async () => {
   const short = speech.split(/(?<=\. )/);
   assert.equal(await tokenizer.encodeBatch([]), []);
   // Here, then on threads because there is much, then because one text is long.
-  for (const texts of [short, Array.from({ length: 20 }, () => short).flat(), ['', long, ' ', 'x']]) {
+  for (const texts of [short, Array.from({ length: 60 }, () => short).flat(), ['', long, ' ', 'x']]) {
     const found = await tokenizer.encodeBatch(texts);
     assert.is(found.length, texts.length);
     for (const [i, text] of texts.entries()) assert.equal(found[i], await tokenizer.encode(text));

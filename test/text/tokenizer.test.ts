@@ -1,6 +1,6 @@
 /** The tokenizer as a user meets it: folders, bad input, sentence ends, text that is written. */
 
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -41,6 +41,10 @@ using('saving over a folder that cannot be written is an error and leaves nothin
     await writeFile(path.join(dir, 'file'), '');
     await failsWith('GLM_IO', /cannot write .*file/, () => small.save(path.join(dir, 'file')));
     assert.equal(await readdir(dir), ['file']);
+    // Here the new file is written, and cannot be put in its place.
+    await mkdir(path.join(dir, 'model', 'vocab.json', 'inside'), { recursive: true });
+    await failsWith('GLM_IO', /cannot write .*vocab\.json/, () => small.save(path.join(dir, 'model')));
+    assert.equal(await readdir(path.join(dir, 'model')), ['vocab.json']);
   });
 });
 
