@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ioError } from '../../files.js';
 import { documentEntryBytes } from './document-index.js';
@@ -147,8 +147,9 @@ async function isIntact(folder: TokenFolder, bytesPerToken: 2 | 4, written: Writ
 export async function checksumOf(file: string, length: number): Promise<number | undefined> {
   let checksum = 0;
   let seen = 0;
-  if (length === 0) return checksum;
   try {
+    if ((await stat(file)).size < length) return undefined;
+    if (length === 0) return checksum;
     const stream = createReadStream(file, { end: length - 1, highWaterMark: 1 << 20 });
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       checksum = crc32(chunk, checksum);

@@ -3,7 +3,7 @@
  * which of them is sample number s.
  *
  * A window has a place among the tokens of all documents: an epoch has as many windows as it takes to cover them, at even
- * distances. The document at that place is the window's. Of a document longer than the window, the windows that fall
+ * distances, all moved at random. The document at that place is the window's. Of a document longer than the window, the windows that fall
  * into it take parts that do not overlap, as a whole moved at random; the part is then moved to the beginning of a
  * sentence and ends with one. A shorter document is taken whole, and further ones, chosen at random by their length, fill
  * the window up.
@@ -38,7 +38,9 @@ export interface WindowVocabulary {
 interface Epoch {
   readonly number: number;
   readonly order: Permutation;
-  /** For the phases of the long documents. */
+  /** How far all windows are moved, as a share of the distance between two. */
+  readonly shift: number;
+  /** For how far those of a long document are. */
   readonly phaseSeed: number;
 }
 
@@ -76,7 +78,7 @@ export class Windows {
     const place = sample % this.count;
     const window = shuffle ? epoch.order.at(place) : place;
     const draws = new Draws(this.#seed, sample, purposes.window);
-    const document = await this.#index.find(this.#positionOf(window));
+    const document = await this.#index.find(this.#positionOf(window, epoch));
     if (document.length > this.#length) return this.#partOf(document, window, epoch, draws);
     const first = await this.#tokens.read(document.fileBegin, document.length);
     return this.#rules.oneDocument ? first : this.#fillUp(first, draws);
@@ -85,32 +87,33 @@ export class Windows {
   #epochAt(number: number): Epoch {
     if (this.#epoch?.number !== number) {
       const order = new Permutation(this.count, this.#seed, number, purposes.order);
-      const phaseSeed = new Draws(this.#seed, number, purposes.phase).below(2 ** 53);
-      this.#epoch = { number, order, phaseSeed };
+      const draws = new Draws(this.#seed, number, purposes.phase);
+      this.#epoch = { number, order, shift: draws.fraction(), phaseSeed: draws.below(2 ** 53) };
     }
     return this.#epoch;
   }
 
   /** Where a window lies among the tokens. */
-  #positionOf(window: number): number {
-    return Math.floor(window * (this.#index.tokens / this.count));
+  #positionOf(window: number, { shift }: Epoch): number {
+    return Math.floor((window + shift) * (this.#index.tokens / this.count));
   }
 
-  /** The first window at a position or behind it. */
-  #firstWindowFrom(position: number): number {
+  /** The first window at a position or behind it; the number of windows if there is none. */
+  #firstWindowFrom(position: number, epoch: Epoch): number {
     let window = Math.floor(position / (this.#index.tokens / this.count));
-    while (window > 0 && this.#positionOf(window - 1) >= position) window--;
-    while (this.#positionOf(window) < position) window++;
+    while (window > 0 && this.#positionOf(window - 1, epoch) >= position) window--;
+    while (window < this.count && this.#positionOf(window, epoch) < position) window++;
     return window;
   }
 
   async #partOf(document: DocumentPlace, window: number, epoch: Epoch, draws: Draws): Promise<Int32Array> {
-    const first = this.#firstWindowFrom(document.begin);
-    const parts = this.#firstWindowFrom(document.begin + document.length) - first;
+    const first = this.#firstWindowFrom(document.begin, epoch);
+    const parts = this.#firstWindowFrom(document.begin + document.length, epoch) - first;
     const spare = document.length - parts * this.#length;
-    const phase = new Draws(epoch.phaseSeed, document.document, purposes.phase);
-    let begin = (window - first) * this.#length;
-    begin = spare >= 0 ? begin + phase.below(spare + 1) : Math.min(begin, document.length - this.#length);
+    const moved = new Draws(epoch.phaseSeed, document.document, purposes.phase).below(Math.abs(spare) + 1);
+    // With too few windows for all of it, some is left out at both ends; with too many, the outermost ones overlap others.
+    const place = (window - first) * this.#length + (spare >= 0 ? moved : -moved);
+    const begin = Math.min(Math.max(0, place), document.length - this.#length);
 
     // The sentences' ends are looked for in a window with half a window on each side.
     const half = this.#length >> 1;
