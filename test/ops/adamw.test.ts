@@ -26,19 +26,20 @@ function setGradient(device: NativeDevice, parameter: NativeTensor, gradient: Ma
   record(device, () => device.backward(device.linear(one, parameter, null), gradY));
 }
 
-function adamwCase(beta2: number): OpCase {
+function adamwCase(beta2: number, moments: 'zero' | 'any'): OpCase {
   const random = new TestRandom(3);
+  const deviation = moments === 'zero' ? 0 : 0.1;
   const parameters = lengths.map((length, p) => ({
     state: {
       parameter: randomMatrix(random, length, 1),
-      firstMoment: randomMatrix(random, length, 1, 'float32', 0.1),
-      secondMoment: randomMatrix(random, length, 1, 'float32', 0.1).map(Math.abs),
+      firstMoment: randomMatrix(random, length, 1, 'float32', deviation),
+      secondMoment: randomMatrix(random, length, 1, 'float32', deviation).map(Math.abs),
     },
     gradients: Array.from({ length: steps }, () => randomMatrix(random, length, 1)),
     decay: p % 2 === 0,
   }));
   return {
-    name: `${steps} steps, β₂ ${beta2}`,
+    name: `${steps} steps from ${moments} moments, β₂ ${beta2}`,
     type: 'float32',
     run(device) {
       const tensors = parameters.map(({ state, decay }) => ({
@@ -80,4 +81,9 @@ function adamwCase(beta2: number): OpCase {
   };
 }
 
-opTable('adamw', [adamwCase(0.98), adamwCase(0.999)]);
+opTable('adamw', [
+  adamwCase(0.98, 'any'),
+  adamwCase(0.98, 'zero'),
+  // 1 - β₂ must not be taken in float32: it would be off by 5e-5 of itself.
+  adamwCase(0.999, 'zero'),
+]);

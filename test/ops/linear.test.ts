@@ -1,6 +1,8 @@
 import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
 
 import { record } from '../../ts/tensor/scope.js';
+import { testDevices } from '../support/devices.js';
 import { assertGradient, weighted } from '../support/finite-differences.js';
 import { opTable, type OpCase } from '../support/op-table.js';
 import { TestRandom } from '../support/random.js';
@@ -10,6 +12,7 @@ import { Matrix } from '../support/reference/matrix.js';
 import { exact } from '../support/reference/precision.js';
 import { productSizes } from '../support/sizes.js';
 import {
+  disposing,
   poisonFreeMemory,
   randomMatrix,
   upload,
@@ -42,10 +45,25 @@ function makeInputs(rows: number, inner: number, out: number, options: Options) 
 function linearCase([rows, inner, out]: readonly [number, number, number], options: Options = {}): OpCase {
   const { inputs, gradY } = makeInputs(rows, inner, out, options);
   const { type = 'float32', ...parts } = options;
+  const name = [`${rows} × ${inner} × ${out}`, ...Object.keys(parts), options.activation];
+  return caseOf(name.filter(Boolean).join(', '), type, inputs, gradY);
+}
+
+/** The activation and its derivative alone, over the range where they are neither 0 nor the identity. */
+function activationCase(activation: Activation): OpCase {
+  const x = Matrix.build(361, 1, (i) => Math.fround((i - 180) / 20));
+  const one = new Matrix(1, 1, [1]);
+  return caseOf(
+    `${activation} from -9 to 9`,
+    'float32',
+    { x, weight: one, activation },
+    x.map(() => 1),
+  );
+}
+
+function caseOf(name: string, type: ActivationType, inputs: LinearInputs, gradY: Matrix): OpCase {
   return {
-    name: [`${rows} × ${inner} × ${out}`, ...Object.keys(parts), options.activation]
-      .filter(Boolean)
-      .join(', '),
+    name,
     type,
     alwaysFloat32: ['gradWeight', 'gradBias'],
     run(device) {
@@ -87,6 +105,7 @@ opTable('linear', [
   ...productSizes.map((size) => linearCase(size, { bias: true })),
   ...productSizes.map((size) => linearCase(size, { bias: true, type: 'bfloat16' })),
   ...(['gelu_tanh', 'gelu_erf'] as const).flatMap((activation) => [
+    activationCase(activation),
     linearCase([17, 33, 64], { activation, bias: true }),
     linearCase([66, 65, 31], { activation, bias: true, residual: true, dropout: 0.3 }),
     linearCase([66, 65, 31], { activation, bias: true, residual: true, dropout: 0.3, type: 'bfloat16' }),
@@ -95,6 +114,38 @@ opTable('linear', [
   linearCase([17, 33, 64], { bias: true, dropout: 0.1 }),
   linearCase([131, 20, 97], { dropout: 0.5, residual: true }),
 ]);
+
+const far = suite('linear, activations far from zero');
+for (const device of testDevices) {
+  for (const activation of ['gelu_tanh', 'gelu_erf'] as const) {
+    const name = `${activation} of huge numbers on ${device.name}`;
+    if (device.missing !== undefined) {
+      far.skip(`${name}: ${device.missing}`);
+      continue;
+    }
+    far(name, async () => {
+      const x = [0, 1e4, -1e4, 3e38, -3e38];
+      const native = device.open(1);
+      const [y, gradX] = disposing(native, () => {
+        const input = upload(native, new Matrix(x.length, 1, x), { gradient: true });
+        const one = upload(native, new Matrix(1, 1, [1]));
+        const gradient = upload(native, new Matrix(x.length, 1, [1, 1, 1, 1, 1]));
+        return record(native, () => {
+          const output = native.linear(input, one, null, { activation });
+          const result = output.read();
+          native.backward(output, gradient);
+          return [result, input.readGradient()] as const;
+        });
+      });
+      assert.equal(Array.from(await y, Math.abs), [0, 1e4, 0, 3e38, 0].map(Math.fround));
+      assert.equal(
+        Array.from(await gradX, (slope) => Math.round(slope * 1e6) / 1e6).map(Math.abs),
+        [0.5, 1, 0, 1, 0],
+      );
+    });
+  }
+}
+far.run();
 
 const reference = suite('linear, the reference');
 for (const activation of [undefined, 'gelu_tanh', 'gelu_erf'] as const) {
