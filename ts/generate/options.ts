@@ -189,7 +189,7 @@ function resolveStop(stop: FillOptions['stop'], { tokenizer }: DecodingLimits): 
 function resolveSuppress(suppress: FillOptions['suppress'], vocabulary: number): readonly number[] {
   if (suppress === undefined) return [];
   const ids: unknown[] =
-    Array.isArray(suppress) || ArrayBuffer.isView(suppress) ? Array.from(suppress) : [suppress];
+    Array.isArray(suppress) || ArrayBuffer.isView(suppress) ? Array.from(suppress) : [NaN];
   for (const id of ids) {
     if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= vocabulary) {
       throw invalid(`expected suppress to be token ids from 0 to ${vocabulary - 1}, found ${String(id)}`);
