@@ -13,6 +13,8 @@ const startsWithWord = /^[\p{L}\p{N}]/u;
 const endsInDigit = /\p{N}$/u;
 const startsWithDigit = /^\p{N}/u;
 const threeDigits = /^\p{N}{3}$/u;
+/** What a word-piece tokenizer makes a word of its own: nothing continues it. */
+const punctuation = /^[\p{P}$+<=>^`|~]$/u;
 const endsInIdeograph =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}。，、！？；：（）《》「」『』]$/u;
 const startsWithIdeograph = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}（）《》「」『』]/u;
@@ -42,7 +44,7 @@ function gluedWords(tokens: readonly WordPieceToken[]): WordPieceToken[] {
     const continues = !token.isCommand && token.text.startsWith('##') && token.text.length > 2;
     const last = words.at(-1);
     if (!continues) words.push(token);
-    else if (last === undefined || last.isCommand)
+    else if (last === undefined || last.isCommand || punctuation.test(last.text))
       words.push({ text: token.text.slice(2), isCommand: false });
     else words[words.length - 1] = { text: last.text + token.text.slice(2), isCommand: false };
   }
