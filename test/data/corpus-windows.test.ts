@@ -186,6 +186,45 @@ windows('windows begin and end with sentences, and do not lose more than half fo
   }),
 );
 
+windows('a window goes to the sentence before or behind its place alike', () =>
+  withDocuments([6000], { sentenceEnd: false }, async ({ corpus, documents, tokenizer }) => {
+    await using plain = await Corpus.open(corpus.folder, { tokenizer, ...none });
+    const document = documents[0]!;
+    const placesOf = async (from: Corpus): Promise<number[]> => {
+      const rows = await from.rows(0, 400, { maxLength, seed: 6 });
+      return rows.map((row) => placesIn(document, [...row])[0]!);
+    };
+    const [moved, places] = [await placesOf(corpus), await placesOf(plain)];
+    const ends = (place: number): boolean => tokenizer.sentenceEnds[document[place - 1]!] === 1;
+    let [left, right] = [0, 0];
+    moved.forEach((to, i) => {
+      const from = places[i]!;
+      if (to === from) return;
+      if (to < from) left++;
+      else right++;
+      // No sentence begins between.
+      for (let at = Math.min(to, from) + 1; at < Math.max(to, from); at++) assert.not.ok(ends(at));
+      assert.ok(to === 0 || ends(to));
+      assert.not.ok(ends(from));
+    });
+    // Each a little less than half of 400: five deviations of ten.
+    assert.ok(left > 130 && right > 130, `${left} to the left, ${right} to the right`);
+  }),
+);
+
+windows('nothing follows a document that was cut off', () =>
+  withDocuments(lengthsOf(30, 8, 28), {}, async ({ corpus, tokenizer }) => {
+    const { cls, eos } = tokenizer.special;
+    let short = 0;
+    for (const row of await corpus.rows(0, 300, { maxLength, seed: 7 })) {
+      const pieces = piecesOf(row, cls);
+      for (const piece of pieces.slice(0, -1)) assert.is(piece.at(-1), eos);
+      if (row.length < length - 1) short++;
+    }
+    assert.ok(short > 50, `${short} windows end with a sentence`);
+  }),
+);
+
 windows('windows of one document only are as long as it is', () =>
   withDocuments(
     [5, 100, 31, 32, 7],
