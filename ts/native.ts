@@ -121,6 +121,7 @@ export interface NativeDevice {
   openScope(): void;
   closeScope(keep: NativeTensor[], recompute: boolean): void;
   beginTape(): void;
+  /** `gradient`, of `root`, is used up: what it holds afterwards is not defined. */
   backward(root: NativeTensor, gradient?: NativeTensor): void;
   endTape(): void;
 

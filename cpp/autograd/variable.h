@@ -55,8 +55,8 @@ class Variable {
     bool accumulate;
   };
   GradientTarget gradient_target();
-  /// A parameter's gradient, always float32, for kernels that only add: zeros if nothing is there yet. Null when no
-  /// gradient is wanted.
+  /// A parameter's gradient, always float32, for kernels that only add: zeros if nothing is there yet. Null
+  /// when no gradient is wanted.
   float* gradient_to_add();
   /// Adds a gradient that is in memory already. If it is the first, its memory is taken over.
   void add_gradient(const Tensor& gradient);
