@@ -5,6 +5,7 @@
  *   `optimizer.safetensors`. It gets its name when it is complete; there is never a half one.
  * - the files of the newest checkpoint, linked into the folder itself, so that it is a model folder too
  * - `metrics.jsonl`: the events of the run, one per line
+ * - `examples.json`: an example of each objective, as the first step of the run had it
  */
 
 import { createHash } from 'node:crypto';
@@ -17,6 +18,7 @@ import { GlmError } from '../errors.js';
 import { ioError, syncFolder, writeFileAtomically } from '../files.js';
 import type { GLM } from '../glm.js';
 import { SafetensorsFile, writeSafetensors } from '../io/safetensors.js';
+import type { DescribedExample } from './examples.js';
 import type { Optimizer } from './optimizer.js';
 
 /** Everything that a run needs to go on as if it had never stopped. */
@@ -59,12 +61,22 @@ export class RunFolder {
     return path.join(this.path, 'metrics.jsonl');
   }
 
+  get examples(): string {
+    return path.join(this.path, 'examples.json');
+  }
+
   private get checkpoints(): string {
     return path.join(this.path, 'checkpoints');
   }
 
   private checkpointOf(step: number): string {
     return path.join(this.checkpoints, `step-${String(step).padStart(8, '0')}`);
+  }
+
+  /** Writes down what the run is fed, once. Throws `GLM_IO`. */
+  async describeExamples(describe: () => DescribedExample[]): Promise<void> {
+    if (existsSync(this.examples)) return;
+    await writeFileAtomically(this.examples, `${JSON.stringify(describe())}\n`);
   }
 
   /** Writes a checkpoint, and removes the oldest until `keep` are left. Gives its folder. Throws `GLM_IO`. */

@@ -28,6 +28,31 @@ export interface EvaluationEvent extends LossOfTokens {
   objectives: Partial<Record<ObjectiveName, LossOfTokens>>;
 }
 
+/** What the model puts into the blanks of the run's `samples`, each time the likeliest token. */
+export interface SamplesEvent {
+  type: 'samples';
+  /** Steps done. */
+  step: number;
+  samples: FilledSample[];
+}
+
+export interface FilledSample {
+  /** As it was given. */
+  prompt: string;
+  /** With its blanks filled. */
+  text: string;
+  /** In order of position. */
+  blanks: FilledSampleBlank[];
+}
+
+export interface FilledSampleBlank {
+  text: string;
+  /** Tokens that were generated. */
+  tokens: number;
+  /** The sum over these tokens, and end-of-piece where it was generated. */
+  logprob: number;
+}
+
 export interface CheckpointEvent {
   type: 'checkpoint';
   /** Steps done. */
@@ -53,4 +78,10 @@ export interface DoneEvent {
   skipped: number;
 }
 
-export type TrainerEvent = StepEvent | EvaluationEvent | CheckpointEvent | OverflowEvent | DoneEvent;
+export type TrainerEvent =
+  | StepEvent
+  | EvaluationEvent
+  | SamplesEvent
+  | CheckpointEvent
+  | OverflowEvent
+  | DoneEvent;

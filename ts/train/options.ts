@@ -47,6 +47,8 @@ export interface TrainerOptions {
   evaluateEvery?: number | undefined;
   /** With a corpus: samples of an evaluation. Default 64. */
   evaluationSamples?: number | undefined;
+  /** Texts with blanks that are filled before the first step and every `evaluateEvery` steps. Default: none. */
+  samples?: readonly string[] | undefined;
   /** Of dropout, and with a corpus of the order and the blanks. Default 0. */
   seed?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -67,6 +69,7 @@ export interface TrainerSettings {
   keep: number;
   evaluateEvery: number;
   evaluationSamples: number;
+  samples: string[];
   seed: number;
 }
 
@@ -85,6 +88,7 @@ const writtenOptions = [
   'keep',
   'evaluateEvery',
   'evaluationSamples',
+  'samples',
   'seed',
 ];
 
@@ -114,6 +118,7 @@ export function resolveOptions(options: TrainerOptions, config: GlmConfig): Trai
     keep: integer('keep', options.keep ?? 2, 1),
     evaluateEvery: integer('evaluateEvery', options.evaluateEvery ?? 0, 0),
     evaluationSamples: integer('evaluationSamples', options.evaluationSamples ?? 64, 1),
+    samples: texts('samples', options.samples ?? []),
     seed: integer('seed', options.seed ?? 0, 0),
   };
 }
@@ -130,6 +135,11 @@ function resolveDropout(given: TrainerOptions['dropout'], config: GlmConfig): Dr
 
 function fail(message: string): never {
   throw new GlmError('GLM_INVALID_ARGUMENT', message);
+}
+
+function texts(name: string, value: unknown): string[] {
+  if (Array.isArray(value) && value.every((text) => typeof text === 'string')) return [...value];
+  return fail(`expected ${name} to be an array of texts, found ${JSON.stringify(value)}`);
 }
 
 function integer(name: string, value: unknown, least: number): number {

@@ -9,9 +9,18 @@ import { accumulateGradients, sum } from '../model/gradients.js';
 import { type BatchSource, batchSource } from './batch-source.js';
 import { loadMoments, RunFolder, type TrainerState } from './checkpoint.js';
 import { evaluateLoss, validationBatches } from './evaluation.js';
-import type { CheckpointEvent, EvaluationEvent, OverflowEvent, StepEvent, TrainerEvent } from './events.js';
+import type {
+  CheckpointEvent,
+  EvaluationEvent,
+  OverflowEvent,
+  SamplesEvent,
+  StepEvent,
+  TrainerEvent,
+} from './events.js';
+import { describeExamples } from './examples.js';
 import { Optimizer } from './optimizer.js';
 import { resolveOptions, type TrainerOptions, type TrainerSettings } from './options.js';
+import { fillSamples } from './samples.js';
 import { learningRate } from './schedule.js';
 
 /** What a resumed run is given anew; all else is in its folder. */
@@ -41,6 +50,12 @@ export class Trainer {
     const { device, parameters, config } = model.network;
     this.model = model;
     this.settings = resolveOptions(options, config);
+    if (this.settings.samples.length > 0 && model.tokenizer === undefined) {
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        'expected a model with a tokenizer to fill samples, found one without; give GLM.create the tokenizer',
+      );
+    }
     const { data, objective, validation, signal, checkpointDir } = options;
     this.#live = { data, objective, validation, signal };
     this.#folder = checkpointDir === undefined ? undefined : new RunFolder(checkpointDir);
@@ -135,12 +150,13 @@ export class Trainer {
   }
 
   async *#events(): AsyncGenerator<TrainerEvent, void, void> {
-    const { steps, evaluateEvery, checkpointEvery } = this.settings;
+    const { steps, evaluateEvery, checkpointEvery, samples } = this.settings;
     const { data, objective, validation, signal } = this.#live;
     const source = batchSource(data, { ...this.settings, objective }, this.#step);
     let upcoming = fetch(source, this.#step);
     const isDue = (every: number) => every > 0 && this.#step % every === 0;
     try {
+      if (this.#step === 0 && samples.length > 0 && evaluateEvery > 0) yield await this.#fillSamples();
       while (this.#step < steps && !this.#stopping) {
         if (signal?.aborted) {
           if (this.#folder && this.#savedStep !== this.#step) yield await this.save();
@@ -148,9 +164,11 @@ export class Trainer {
         }
         const batches = await upcoming;
         if (batches === undefined) break;
+        await this.#folder?.describeExamples(() => describeExamples(batches, this.model.tokenizer));
         if (this.#step + 1 < steps) upcoming = fetch(source, this.#step + 1); // while this step computes
         yield await this.model.gradientLock.run(() => this.#trainStep(batches));
         if (validation !== undefined && isDue(evaluateEvery)) yield await this.evaluate();
+        if (samples.length > 0 && isDue(evaluateEvery)) yield await this.#fillSamples();
         if (this.#folder && isDue(checkpointEvery)) yield await this.save();
       }
       if (this.#folder && this.#savedStep !== this.#step) yield await this.save();
@@ -159,6 +177,12 @@ export class Trainer {
       await upcoming.catch(() => undefined);
       await source.close();
     }
+  }
+
+  /** Greedy and alone: the same weights give the same texts, and nothing of the run's state changes. */
+  async #fillSamples(): Promise<SamplesEvent> {
+    const samples = await fillSamples(this.model, this.settings.samples, this.#live.signal);
+    return { type: 'samples', step: this.#step, samples };
   }
 
   async #trainStep(batches: readonly Batch[]): Promise<StepEvent | OverflowEvent> {
