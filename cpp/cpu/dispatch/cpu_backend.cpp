@@ -60,14 +60,19 @@ class CpuBackend final : public Backend {
 
   Kernels& kernels() override { return *kernels_; }
   MemorySource& memory() override { return *memory_; }
-  void upload(void* device, const void* host, size_t bytes) override { std::memcpy(device, host, bytes); }
-  void download(void* host, const void* device, size_t bytes) override { std::memcpy(host, device, bytes); }
+  void upload(void* device, const void* host, size_t bytes) override { copy(device, host, bytes); }
+  void download(void* host, const void* device, size_t bytes) override { copy(host, device, bytes); }
   void synchronize() override {}
   std::string name() const override { return "cpu"; }
   std::string instruction_set() const override { return set_.name; }
   int threads() const override { return threads_; }
 
  private:
+  /// An empty tensor may have no address, which memcpy does not take even for no bytes.
+  static void copy(void* to, const void* from, size_t bytes) {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+
   int threads_;
   const InstructionSet& set_;
   std::unique_ptr<MemorySource> memory_;
