@@ -7,12 +7,15 @@
 // With rotary positions dQ and dK are those of the rotated Q and K, turned back on the way out.
 //
 // Types: qkv, O and the gradients float32 or bfloat16; sums and statistics float32; products of bfloat16
-// operands where the processor has them (P and dS are then rounded to bfloat16), else float32. Work: 10 · T ·
-// D operations and one exponential per visible pair, in one pass over tiles of 64 rows and columns: dQ of a
-// row tile stays in the cache, dK and dV of the head are float32 sums of T · D in scratch (Dao et al.,
-// "FlashAttention", 2022, algorithm 4, with the loops exchanged). Where a batch has too few heads for the
-// threads, dQ and (dK, dV) are separate pieces of work, 14 · T · D. Each sum adds its terms in the same order
-// either way: row tiles ascending for dK and dV, column tiles ascending for dQ.
+// operands where the processor has them (P and dS are then rounded to bfloat16), else float32.
+//
+// Work: 10 · D operations and one exponential per visible pair, in one pass over tiles of 64 rows and
+// columns. Where a batch has too few heads for the threads, dQ and (dK, dV) are separate pieces of work, 14 ·
+// D.
+//
+// Memory: dQ of a row tile stays in the cache; dK and dV of the head are float32 sums of T · D in scratch
+// (Dao et al., "FlashAttention", 2022, algorithm 4, with the loops exchanged). Each sum adds its terms in the
+// same order however the work is cut: row tiles ascending for dK and dV, column tiles ascending for dQ.
 
 #include "cpu/attention/dropout.h"
 #include "cpu/attention/pack.h"
@@ -45,7 +48,7 @@ struct OperandRows {
   const Unit* units_of_rows(int64_t row) const { return pairs + row / kDepth<Unit> * stride; }
 
   void pair(int64_t count) const {
-    if constexpr (kDepth < Unit >> 1) pair_rows(rows, count, stride, pairs);
+    if constexpr (kDepth<Unit> == 2) pair_rows(rows, count, stride, pairs);
   }
 
   int64_t stride;
@@ -73,7 +76,7 @@ struct BackwardScratch {
     out_transposed = carver.take<Unit>(stride / kDepth<Unit> * kTileRows);
     scores = carver.take<float>(kTileColumns * kTileRows);
     grad_scores = carver.take<float>(kTileColumns * kTileRows);
-    if constexpr (kDepth < Unit >> 1) {
+    if constexpr (kDepth<Unit> == 2) {
       probability_rows = carver.take<Element>(kTileColumns * kTileRows);
       grad_score_rows = carver.take<Element>(kTileColumns * kTileRows);
     } else {
@@ -147,7 +150,7 @@ void score_gradients(const BackwardScratch<T>& scratch, int64_t columns, int64_t
           store_elements(scratch.probability_rows + (c + k) * kStride + along, p[k][v]);
           store_elements(scratch.grad_score_rows + (c + k) * kStride + along, ds[k][v]);
         }
-        if constexpr (kDepth < Unit >> 1) {
+        if constexpr (kDepth<Unit> == 2) {
           float* lanes = scratch.grad_scores + c / kDepth<Unit> * kStride + along;
           store_pairs(reinterpret_cast<Unit*>(lanes), ds[0][v], ds[1][v]);
         }

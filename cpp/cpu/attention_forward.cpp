@@ -9,9 +9,12 @@
 // border are cut into 32 rows.
 //
 // Types: qkv and O float32 or bfloat16; sums, softmax and statistics float32; products of bfloat16 operands
-// where the processor has them (P is then rounded to bfloat16), else float32. Work: 4 · T · D operations per
-// visible column, one exponential per visible pair. Memory: K and V are copied into dense arrays once per
-// head (2 · T · D), which then stream from the second-level cache once per 64 rows.
+// where the processor has them (P is then rounded to bfloat16), else float32.
+//
+// Work: 4 · D operations and one exponential per visible pair.
+//
+// Memory: K and V are copied into dense arrays once per head (2 · T · D), which then stream from the
+// second-level cache once per 64 rows.
 //
 // Scores are kept transposed, rows along the lanes: see product.h for why no tile has to be turned.
 

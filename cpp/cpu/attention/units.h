@@ -40,7 +40,7 @@ struct Operand<bfloat16> {
 
 /// Elements of the summed dimension in one unit.
 template <class Unit>
-constexpr int kDepth = sizeof(Unit) == sizeof(float) ? 1 : 0;
+inline constexpr int kDepth = 1;
 template <>
 inline constexpr int kDepth<Pair> = 2;
 
