@@ -37,6 +37,7 @@ const tsLayers = {
   glm: [...foundation, 'generate'],
   train: [...foundation, 'generate', 'glm'],
   tasks: [...foundation, 'generate', 'glm', 'train'],
+  report: [...foundation, 'train'],
   index: [...foundation, 'devices', 'generate', 'glm', 'train', 'tasks'],
   cli: [...foundation, 'devices', 'generate', 'glm', 'train', 'tasks', 'index'],
 };

@@ -12,3 +12,5 @@ export { Trainer } from './train/trainer.js';
 export type { TrainerOptions } from './train/options.js';
 export { type Recipe, recipes } from './train/recipes.js';
 export type * from './train/events.js';
+export { writeReport } from './report/report.js';
+export type { RunSummary } from './report/summary.js';

@@ -7,8 +7,9 @@ import { Command, CommanderError } from 'commander';
 
 import { doctor } from './doctor.js';
 import { inspect } from './inspect.js';
-import { report, status } from './output.js';
+import { report as reportError, status } from './output.js';
 import { pretrain } from './pretrain.js';
+import { report } from './report.js';
 import { tokenize } from './tokenize.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -18,11 +19,12 @@ const program = new Command('glm')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(--help says what there is)');
-for (const command of [tokenize, pretrain, inspect, doctor]) program.addCommand(command().exitOverride());
+for (const command of [tokenize, pretrain, report, inspect, doctor])
+  program.addCommand(command().exitOverride());
 
 try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : status.usage;
-  else process.exitCode = report(error, process.argv.includes('--json'));
+  else process.exitCode = reportError(error, process.argv.includes('--json'));
 }
