@@ -10,11 +10,16 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-import { BlankInfilling, Corpus, GLM, GlmError, Tokenizer, Trainer } from '../ts/index.js';
+import { BlankInfilling, Corpus, GLM, GlmError, Tokenizer, Trainer, writeReport } from '../ts/index.js';
 
 const folder = path.join('runs', 'quickstart');
 const minutes = 2;
 const maxLength = 128;
+const prompts = [
+  'The Congress of the United [MASK] will meet in December.',
+  'I recommend to the consideration of Congress [MASK] of the public debt.',
+  'We are at peace with [MASK].',
+];
 
 try {
   await main(process.argv[2]);
@@ -64,6 +69,7 @@ async function main(file: string | undefined): Promise<void> {
     dropout: 0,
     evaluateEvery: 50,
     evaluationSamples: 64,
+    samples: prompts,
     checkpointDir: folder,
     seed: 1,
   });
@@ -82,15 +88,14 @@ async function main(file: string | undefined): Promise<void> {
   }
 
   console.log('\nFilling blanks:');
-  for (const prompt of [
-    'The Congress of the United [MASK] will meet in December.',
-    'I recommend to the consideration of Congress [MASK] of the public debt.',
-    'We are at peace with [MASK].',
-  ]) {
+  for (const prompt of prompts) {
     const { text: filled, blanks } = await model.fill(prompt, { maxTokens: 12 });
     console.log(`  ${prompt}\n  → ${filled}   (log-probability ${blanks[0]?.logprob.toFixed(2)})`);
   }
+  const report = path.join(folder, 'report.html');
+  await writeReport([folder], report);
   console.log(`\nThe model, its checkpoints and metrics.jsonl are in ${folder}/.`);
+  console.log(`Curves, filled blanks and an example, to look at in a browser: ${report}`);
   model.dispose();
   await corpus.close();
 }

@@ -14,7 +14,8 @@ import { Tokenizer } from '../text/tokenizer.js';
 import type { TrainerEvent } from '../train/events.js';
 import { findRecipe, recipes } from '../train/recipes.js';
 import { Trainer } from '../train/trainer.js';
-import { integer, number } from './arguments.js';
+import { integer, number, textFiles } from './arguments.js';
+import { heldOutPrompts } from './held-out-prompts.js';
 import { duration, LiveLine, print, status } from './output.js';
 
 interface Options {
@@ -35,6 +36,7 @@ interface Options {
   dropout?: number;
   checkpointActivations?: true;
   evaluateEvery: number;
+  sample?: string[];
   checkpointEvery: number;
   keep: number;
   seed: number;
@@ -87,6 +89,10 @@ export function pretrain(): Command {
     .option('--dropout <p>', 'left out: the recipe’s', number)
     .option('--checkpoint-activations', 'less memory: compute each layer again in the backward')
     .option('--evaluate-every <n>', 'steps', integer(0), 500)
+    .option(
+      '--sample <text...>',
+      'texts with blanks that are filled at each evaluation; left out: held-out ones',
+    )
     .option('--checkpoint-every <n>', 'steps', integer(0), 1000)
     .option('--keep <n>', 'checkpoints that stay', integer(1), 2)
     .option('--seed <n>', '', integer(0), 0)
@@ -118,7 +124,7 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
   }
   const tokenizer =
     options.tokenizer === undefined
-      ? await Tokenizer.train(paths, { type: 'bpe', vocabSize: options.vocabSize })
+      ? await Tokenizer.train(await textFiles(paths), { type: 'bpe', vocabSize: options.vocabSize })
       : await Tokenizer.load(options.tokenizer);
   const config = resolveConfig(await modelConfig(options.model ?? recipe.model, tokenizer));
   const maxLength = options.maxLength ?? config.max_sequence_length;
@@ -152,6 +158,8 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
     checkpointEvery: options.checkpointEvery,
     keep: options.keep,
     evaluateEvery: options.evaluateEvery,
+    samples:
+      options.sample ?? (live.validation ? await heldOutPrompts(live.validation, tokenizer, seed) : []),
     seed,
   });
   await tokenizer.save(out);
@@ -220,6 +228,9 @@ async function run(trainer: Trainer, { json, out }: Options): Promise<void> {
       } else if (event.type === 'evaluation') {
         const each = Object.entries(event.objectives).map(([name, { loss }]) => `${name} ${loss.toFixed(3)}`);
         line.log(`step ${event.step}: held-out loss ${event.loss.toFixed(3)} (${each.join(', ')})`);
+      } else if (event.type === 'samples') {
+        for (const { prompt, blanks } of event.samples)
+          line.log(`step ${event.step}: ${prompt} → ${blanks.map(({ text }) => text.trim()).join(' | ')}`);
       } else if (event.type === 'checkpoint') {
         line.log(`step ${event.step}: saved ${event.path}`);
       } else if (event.type === 'overflow') {

@@ -79,9 +79,4 @@ export interface DoneEvent {
 }
 
 export type TrainerEvent =
-  | StepEvent
-  | EvaluationEvent
-  | SamplesEvent
-  | CheckpointEvent
-  | OverflowEvent
-  | DoneEvent;
+  StepEvent | EvaluationEvent | SamplesEvent | CheckpointEvent | OverflowEvent | DoneEvent;
