@@ -58,7 +58,7 @@ struct GemmPlan {
 };
 
 inline GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, int64_t depth_of_word, bool direct, int threads) {
-  constexpr int64_t kDepthWords = 512;                 // panels of A and B: 28 and 64 KB
+  constexpr int64_t kDepthWords = 1024;                // panels of A and B: 56 and 128 KB
   constexpr int64_t kSharedWords = (8 << 20) / 4;      // a part of the last-level cache
   constexpr int64_t kRowBlockWords = (448 << 10) / 4;  // less than half of a second-level cache of 1 MB
   constexpr int64_t kMostRows = 168;

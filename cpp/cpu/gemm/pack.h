@@ -141,6 +141,8 @@ void pack_minor_strip(const Operand& operand, int64_t first, int64_t strip, int6
   Word* out = panel + strip;
   int64_t words = divide_up(end - begin, WordTraits<Word>::kDepth);
   for (int64_t k = begin, word = 0; k < end; k += kDepth, word += kLanes) {
+    for (int row = 0; row < kLanes; row++)
+      __builtin_prefetch(source + row * operand.stride + k + 8 * kDepth, 0, 2);
     Floats block[kLanes];
     if (rows - strip >= kLanes && end - k >= kDepth) {
 #pragma GCC unroll 16
@@ -211,6 +213,11 @@ __attribute__((noinline)) void pack(const Operand& operand, int64_t first, int64
   int64_t exist = operand.extent - first;
   const T* source = static_cast<const T*>(operand.data) + begin * operand.stride + first;
   for (int64_t k = begin; k < end; k += kDepth, source += kDepth * operand.stride, out += kPanel) {
+    constexpr int64_t kAhead = 12, kLine = 64 / sizeof(T);
+    for (int64_t row = 0; row < kDepth; row++) {
+      const T* later = source + (kAhead * kDepth + row) * operand.stride;
+      for (int64_t column = 0; column < count; column += kLine) __builtin_prefetch(later + column, 0, 2);
+    }
     Word* to = out;
     for (int64_t column = 0; column < count; column += kPanel, to += panel_words) {
       for (int64_t strip = 0; strip < kPanel; strip += kLanes) {
