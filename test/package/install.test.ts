@@ -186,6 +186,16 @@ test('is installed where there is no compiler', async () => {
   await computes(folder, 'require.cjs');
 });
 
+test('has both commands', async () => {
+  const folder = await install('commands', '--ignore-scripts');
+  for (const command of ['glm-native', 'glm']) {
+    const file = path.join(folder, 'node_modules', '.bin', command);
+    const { stdout } = await promisify(execFile)(file, ['doctor', '--json'], { env: context.environment });
+    const { devices } = JSON.parse(stdout) as { devices: { name: string; available: boolean }[] };
+    assert.ok(devices.some(({ name, available }) => name === 'cpu' && available));
+  }
+});
+
 test('works when npm runs no install scripts, as npm 12 does', async () => {
   const folder = await install('without-scripts', '--ignore-scripts');
   await computes(folder, 'import.mjs');
