@@ -13,7 +13,9 @@
 
 #include "cpu/dropout.h"
 #include "cpu/element_type.h"
+#include "cpu/gemm/few_rows.h"
 #include "cpu/gemm/gemm.h"
+#include "cpu/gemm/thin.h"
 #include "cpu/kernels.h"
 
 namespace glm::GLM_ISA {
@@ -163,10 +165,19 @@ void add_column_sums(const Parallel& parallel, const LinearBackward& p, const T*
 // ------------------------------------------------------------------------------------------------
 
 size_t CpuKernels::workspace_bytes(const LinearForward& p) const {
-  return multiply_workspace(forward_product(p), parallel_.threads());
+  Product product = forward_product(p);
+  return is_thin(product) ? multiply_thin_workspace(product)
+                          : multiply_workspace(product, parallel_.threads());
 }
 
-void CpuKernels::run(const LinearForward& p) { multiply(parallel_, forward_product(p), p.workspace); }
+void CpuKernels::run(const LinearForward& p) {
+  Product product = forward_product(p);
+  if (is_thin(product)) {
+    multiply_thin(parallel_, product, p.workspace);
+  } else {
+    multiply(parallel_, product, p.workspace);
+  }
+}
 
 size_t CpuKernels::workspace_bytes(const LinearBackward& p) const {
   size_t grad_x = multiply_workspace(grad_x_product(p, nullptr), parallel_.threads());
