@@ -9,7 +9,7 @@ export const documentEntryBytes = 16;
 
 /** Documents of a block: what one look reads. */
 const blockDocuments = 256;
-/** Blocks that are kept; 16 MiB. */
+/** Blocks that are kept, 16 MiB; the oldest goes first, since any is as likely as another to be needed again. */
 const mostBlocks = 4096;
 
 /** A document, in tokens with its end-of-text. */
@@ -30,7 +30,7 @@ export class DocumentIndex {
   readonly #handle: FileHandle;
   /** Where each block's first document begins. */
   readonly #blockBegins: Float64Array;
-  readonly #blocks = new Map<number, Promise<Float64Array>>();
+  readonly #blocks = new Map<number, Float64Array>();
 
   private constructor(
     file: string,
@@ -70,7 +70,7 @@ export class DocumentIndex {
   /** The document that the token at `position` belongs to. */
   async find(position: number): Promise<DocumentPlace> {
     const block = lastNotAbove(this.#blockBegins, this.#blockBegins.length, 1, position);
-    const entries = await this.#block(block);
+    const entries = this.#blocks.get(block) ?? (await this.#load(block));
     const within = lastNotAbove(entries, entries.length / 2 - 1, 2, position);
     const begin = entries[2 * within]!;
     const length = entries[2 * within + 2]! - begin;
@@ -91,17 +91,11 @@ export class DocumentIndex {
     return readEntries(this.#file, this.#handle, this.documents);
   }
 
-  #block(block: number): Promise<Float64Array> {
-    let entries = this.#blocks.get(block);
-    if (entries === undefined) {
-      const first = block * blockDocuments;
-      const count = Math.min(blockDocuments, this.documents - first);
-      entries = readRange(this.#file, this.#handle, first, count);
-      if (this.#blocks.size >= mostBlocks) this.#blocks.delete(this.#blocks.keys().next().value!);
-    } else {
-      // The one used last goes to the end: the first is the one to drop.
-      this.#blocks.delete(block);
-    }
+  async #load(block: number): Promise<Float64Array> {
+    const first = block * blockDocuments;
+    const count = Math.min(blockDocuments, this.documents - first);
+    const entries = await readRange(this.#file, this.#handle, first, count);
+    if (this.#blocks.size >= mostBlocks) this.#blocks.delete(this.#blocks.keys().next().value!);
     this.#blocks.set(block, entries);
     return entries;
   }
