@@ -13,7 +13,6 @@
 
 #include "cpu/dropout.h"
 #include "cpu/element_type.h"
-#include "cpu/gemm/few_rows.h"
 #include "cpu/gemm/gemm.h"
 #include "cpu/gemm/thin.h"
 #include "cpu/kernels.h"
