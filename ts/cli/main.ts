@@ -5,7 +5,10 @@ import { createRequire } from 'node:module';
 
 import { Command, CommanderError } from 'commander';
 
+import { choose } from './choose.js';
 import { doctor } from './doctor.js';
+import { fill } from './fill.js';
+import { generate } from './generate.js';
 import { inspect } from './inspect.js';
 import { report as reportError, status } from './output.js';
 import { pretrain } from './pretrain.js';
@@ -19,7 +22,7 @@ const program = new Command('glm')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(--help says what there is)');
-for (const command of [tokenize, pretrain, report, inspect, doctor])
+for (const command of [tokenize, pretrain, report, inspect, doctor, fill, generate, choose])
   program.addCommand(command().exitOverride());
 
 try {
