@@ -1,9 +1,16 @@
 import type { Corpus } from '../data/corpus.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 
-/** Pieces of held-out text with a blank, to watch a run by; fewer where the texts are short. */
-export async function heldOutPrompts(corpus: Corpus, tokenizer: Tokenizer, seed: number): Promise<string[]> {
-  const rows = await corpus.rows(0, 3, { maxLength: 64, seed });
+/**
+ * Pieces of held-out text with a blank, to watch a run by; fewer where the texts are short. A prompt takes half of the model's
+ * length at most, so that there is room for a cut text that needs more tokens than it had as a part of a longer one.
+ */
+export async function heldOutPrompts(
+  corpus: Corpus,
+  tokenizer: Tokenizer,
+  { maxLength, seed }: { maxLength: number; seed: number },
+): Promise<string[]> {
+  const rows = await corpus.rows(0, 3, { maxLength: Math.min(64, Math.floor(maxLength / 2)), seed });
   const prompts: string[] = [];
   for (const row of rows) {
     const end = row.indexOf(tokenizer.special.eos);

@@ -159,7 +159,8 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
     keep: options.keep,
     evaluateEvery: options.evaluateEvery,
     samples:
-      options.sample ?? (live.validation ? await heldOutPrompts(live.validation, tokenizer, seed) : []),
+      options.sample ??
+      (live.validation ? await heldOutPrompts(live.validation, tokenizer, { maxLength, seed }) : []),
     seed,
   });
   await tokenizer.save(out);

@@ -34,7 +34,7 @@ function drawn(example: DescribedExample): string {
     const predicts = target === undefined ? '' : ` data-target="${escapeHtml(shown(target))}"`;
     return (
       `<span class="token${span === undefined ? '' : ' span'}" data-i="${i}"${style}${predicts}>` +
-      `<b>${escapeHtml(shown(piece))}</b><i>${position}</i><i>${blockPosition}</i></span>`
+      `<b>${escapeHtml(shown(piece))}</b><small>${position} <i>${blockPosition}</i></small></span>`
     );
   };
   const tiles = (begin: number, end: number) =>

@@ -72,10 +72,10 @@ mark { background: color-mix(in srgb, var(--series-0) 18%, transparent); color: 
 .example { margin-top: 16px; }
 .sides { display: grid; grid-template-columns: minmax(0, 1fr) 380px; gap: 28px; align-items: start; }
 .tokens { display: flex; flex-wrap: wrap; gap: 4px; }
-.token { display: grid; grid-template-columns: auto auto; justify-content: center; column-gap: 7px; text-align: center; border: 1px solid var(--line); border-radius: 6px; padding: 1px 5px 2px; cursor: default; transition: opacity 0.1s; }
-.token b { grid-column: 1 / -1; font: 500 12.5px/1.4 ui-monospace, "SF Mono", Menlo, monospace; color: var(--ink); white-space: pre; }
-.token i { font: 10px/1.2 ui-monospace, monospace; color: var(--quiet); font-variant-numeric: tabular-nums; }
-.token i:last-child { opacity: 0.75; }
+.token { display: flex; flex-direction: column; text-align: center; border: 1px solid var(--line); border-radius: 6px; padding: 1px 5px 2px; cursor: default; transition: opacity 0.1s; }
+.token b { font: 500 12.5px/1.4 ui-monospace, "SF Mono", Menlo, monospace; color: var(--ink); white-space: pre; }
+.token small { font: 10px/1.3 ui-monospace, monospace; color: var(--quiet); }
+.token i { font-style: normal; opacity: 0.75; margin-left: 2px; }
 .token.span { border-color: currentColor; background: color-mix(in srgb, currentColor 13%, transparent); }
 .token.span b { font-weight: 600; }
 .asked .token { opacity: 0.25; }

@@ -10,7 +10,11 @@ export async function fillSamples(
   prompts: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<FilledSample[]> {
-  const results = await model.fill(prompts, { maxTokens: mostTokens, batching: false, signal });
+  const results = await model.fill(prompts, {
+    maxTokens: Math.min(mostTokens, model.config.max_sequence_length),
+    batching: false,
+    signal,
+  });
   return results.map(({ text, blanks }, i) => ({
     prompt: prompts[i] as string,
     text,
