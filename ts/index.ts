@@ -4,9 +4,11 @@ export { GLM, type CreateOptions, type DeviceOptions, type LoadOptions } from '.
 export { type GlmConfig, type GlmConfigInput, presets } from './model/config.js';
 export type { FillOptions } from './generate/options.js';
 export type { FillResult } from './generate/fill.js';
-export { Tokenizer } from './text/tokenizer.js';
-export { Corpus } from './data/corpus.js';
-export { BlankInfilling } from './data/blank-infilling.js';
+export { type LoadTokenizerOptions, Tokenizer } from './text/tokenizer.js';
+export type { SpecialTokens } from './text/special-tokens.js';
+export type { TrainTokenizerOptions } from './text/train/train.js';
+export { Corpus, type CorpusOptions } from './data/corpus.js';
+export { BlankInfilling, type BlankInfillingOptions } from './data/blank-infilling.js';
 export type { Batch } from './data/batch.js';
 export { Trainer } from './train/trainer.js';
 export type { TrainerOptions } from './train/options.js';

@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { GlmError } from '../errors.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import { isIntact } from './corpus/corpus-writer.js';
 import { DocumentIndex } from './corpus/document-index.js';
-import { FolderLock } from './corpus/folder-lock.js';
+import { FolderLock } from '../io/folder-lock.js';
 import type { DocumentRules } from './corpus/readers/reader.js';
 import { baseOf, cacheSuffix, findSources } from './corpus/sources.js';
 import { documentsOfShare, openSplit } from './corpus/split.js';
@@ -90,20 +91,32 @@ export class Corpus {
   readonly documents: number;
   /** Of all documents, each with its end-of-text. */
   readonly tokens: number;
-  /** The same for the same documents, tokenizer and split: a run that is resumed compares it. */
+  /** The same where the same samples come out: a run that is resumed compares it. Hash of tokens, split and window rules. */
   readonly fingerprint: string;
   /** The folder of the token file. */
   readonly folder: string;
   readonly #shared: Shared;
   readonly #index: DocumentIndex;
+  /** Which side of which split; empty for the whole. */
+  readonly #split: string;
   #windows: { length: number; seed: number; windows: Windows } | undefined;
 
-  private constructor(shared: Shared, index: DocumentIndex, fingerprint: string) {
+  private constructor(shared: Shared, index: DocumentIndex, split: string) {
     this.#shared = shared;
     this.#index = index;
+    this.#split = split;
     this.documents = index.documents;
     this.tokens = index.tokens;
-    this.fingerprint = fingerprint;
+    const { tokenizer, tokens, documents, tokensChecksum, documentsChecksum } = shared.manifest;
+    this.fingerprint = hash({
+      tokenizer,
+      tokens,
+      documents,
+      tokensChecksum,
+      documentsChecksum,
+      split,
+      rules: shared.rules,
+    });
     this.folder = shared.folder.path;
   }
 
@@ -125,7 +138,7 @@ export class Corpus {
       const index = await DocumentIndex.open(folder.documents, manifest.documents);
       open.add(index);
       const rules = { oneDocument, sentenceStart, sentenceEnd };
-      return new Corpus({ folder, manifest, tokens, tokenizer, rules, open }, index, manifest.fingerprint);
+      return new Corpus({ folder, manifest, tokens, tokenizer, rules, open }, index, '');
     } catch (error) {
       await tokens.close();
       throw error;
@@ -179,14 +192,31 @@ export class Corpus {
     const documents = documentsOfShare(validation, this.documents);
     if (!Number.isSafeInteger(seed) || seed < 0)
       throw invalid('split', 'seed to be a whole number from 0 on', seed);
-    const { folder, open } = this.#shared;
-    const sides = await openSplit(folder.path, this.fingerprint, this.#index, { documents, seed });
+    const { folder, manifest, open } = this.#shared;
+    const name = hash({ of: this.#split, documentsChecksum: manifest.documentsChecksum, documents, seed });
+    const sides = await openSplit(path.join(folder.path, `split-${name.slice(0, 16)}`), this.#index, {
+      documents,
+      seed,
+    });
     open.add(sides.train).add(sides.validation);
-    const view = (side: 'train' | 'validation'): Corpus => {
-      const name = `${this.fingerprint} ${documents} ${seed} ${side}`;
-      return new Corpus(this.#shared, sides[side], createHash('sha256').update(name).digest('hex'));
+    return {
+      train: new Corpus(this.#shared, sides.train, `${name} train`),
+      validation: new Corpus(this.#shared, sides.validation, `${name} validation`),
     };
-    return { train: view('train'), validation: view('validation') };
+  }
+
+  /**
+   * Reads the whole token file and compares it with its checksums.
+   * @throws GlmError GLM_CORRUPT_FILE, GLM_IO
+   */
+  async verify(): Promise<void> {
+    const { folder, manifest } = this.#shared;
+    if (await isIntact(folder, manifest.bytesPerToken, manifest)) return;
+    throw new GlmError(
+      'GLM_CORRUPT_FILE',
+      `expected the token file in ${folder.path} to be as it was written, found other checksums; delete the folder and ` +
+        `open the text files again`,
+    );
   }
 
   /** Closes the files. */
@@ -263,8 +293,11 @@ async function completeManifest(folder: TokenFolder, identity: Identity): Promis
 function usualFolder(base: string, paths: readonly string[], { tokenizer, rules }: Identity): string {
   const from = path.dirname(base);
   const names = paths.map((given) => path.relative(from, path.resolve(given)));
-  const key = createHash('sha256').update(JSON.stringify({ names, tokenizer, rules }));
-  return path.join(`${base}${cacheSuffix}`, key.digest('hex').slice(0, 16));
+  return path.join(`${base}${cacheSuffix}`, hash({ names, tokenizer, rules }).slice(0, 16));
+}
+
+function hash(value: object): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
 function checkOptions(paths: unknown, options: CorpusOptions): void {

@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 
 import type { Batch } from '../data/batch.js';
-import { FolderLock } from '../data/corpus/folder-lock.js';
+import { FolderLock } from '../io/folder-lock.js';
 import { GlmError } from '../errors.js';
 import { GLM, type LoadOptions } from '../glm.js';
 import { rowsWithLoss } from '../model/feed.js';

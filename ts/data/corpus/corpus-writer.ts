@@ -135,7 +135,11 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
 }
 
 /** Whether both files hold what was written, by their checksums. */
-async function isIntact(folder: TokenFolder, bytesPerToken: 2 | 4, written: Written): Promise<boolean> {
+export async function isIntact(
+  folder: TokenFolder,
+  bytesPerToken: 2 | 4,
+  written: Written,
+): Promise<boolean> {
   return (
     (await checksumOf(folder.tokens, written.tokens * bytesPerToken)) === written.tokensChecksum &&
     (await checksumOf(folder.documents, (written.documents + 1) * documentEntryBytes)) ===

@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { GlmError } from '../../errors.js';
 import { writeFileAtomically } from '../../files.js';
 import { documentEntryBytes, DocumentIndex } from './document-index.js';
@@ -13,23 +12,21 @@ export interface SplitChoice {
 }
 
 /**
- * The indexes of both sides of a split; written into the folder the first time it is asked for.
+ * The indexes of both sides of a split; written to `name-train.bin` and `name-validation.bin` the first time.
  * @throws GlmError GLM_IO
  */
 export async function openSplit(
-  folder: string,
-  fingerprint: string,
+  name: string,
   whole: DocumentIndex,
   { documents, seed }: SplitChoice,
 ): Promise<{ train: DocumentIndex; validation: DocumentIndex }> {
-  const name = `split-${fingerprint.slice(0, 16)}-${documents}-${seed}`;
   const order = new Permutation(whole.documents, seed, 0, purposes.split);
   const open = async (
     side: string,
     count: number,
     belongs: (document: number) => boolean,
   ): Promise<DocumentIndex> => {
-    const file = path.join(folder, `${name}-${side}.bin`);
+    const file = `${name}-${side}.bin`;
     const size = await stat(file).then(
       (found) => found.size,
       () => undefined,

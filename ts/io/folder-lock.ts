@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { GlmError } from '../../errors.js';
-import { ioError } from '../../files.js';
+import { GlmError } from '../errors.js';
+import { ioError } from '../files.js';
 
 /** Holds a folder for one process at a time. A lock whose process is gone is taken over. */
 export class FolderLock {
