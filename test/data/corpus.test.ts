@@ -1,6 +1,6 @@
 /** A corpus from its files to its tokens: opened, opened again, changed, split, aborted, in use by someone else. */
 
-import { appendFile, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 
 import { Corpus, type CorpusOptions, type TokenizeProgress } from '../../ts/data/corpus.js';
 import { checksumOf } from '../../ts/data/corpus/corpus-writer.js';
-import { FolderLock } from '../../ts/data/corpus/folder-lock.js';
+import { FolderLock } from '../../ts/io/folder-lock.js';
 import { Tokenizer } from '../../ts/text/tokenizer.js';
 import { withFolder } from '../support/folder.js';
 import { TestRandom } from '../support/random.js';
@@ -166,6 +166,16 @@ opening('a changed file, a new file and another tokenizer are noticed', () =>
     await writeFile(path.join(dir, 'tokenizer/merges.txt'), '#version: 0.2\nt h\n');
     await open([...texts, 'one more', 'LAST'], 4, await Tokenizer.load(path.join(dir, 'tokenizer')));
     assert.is(fingerprints.size, 5);
+    // The same texts at another place and time, and then with other windows.
+    const moved = path.join(dir, 'moved');
+    await cp(folder, moved, { recursive: true });
+    const again = await Tokenizer.load(path.join(dir, 'tokenizer'));
+    const copy = await Corpus.open(moved, { ...options, tokenizer: again });
+    await copy.close();
+    assert.ok(fingerprints.has(copy.fingerprint));
+    const other = await Corpus.open(moved, { ...options, tokenizer: again, oneDocument: true });
+    await other.close();
+    assert.not.ok(fingerprints.has(other.fingerprint));
   }),
 );
 
@@ -273,6 +283,23 @@ refusing('bad data, by file and line, from a worker; put right, the corpus opens
     await writeFile(file, good);
     await using corpus = await Corpus.open(path.join(dir, 'all/texts'), options);
     assert.is(corpus.documents, texts.length);
+  }),
+);
+
+refusing('a flipped bit, when asked', () =>
+  withCorpus(async ({ dir, options }) => {
+    await using corpus = await Corpus.open(path.join(dir, 'all/texts'), options);
+    await corpus.verify();
+    for (const name of ['tokens.bin', 'documents.bin']) {
+      const file = path.join(corpus.folder, name);
+      const bytes = await readFile(file);
+      bytes[100]! ^= 4;
+      await writeFile(file, bytes);
+      assert.is((await errorOf(corpus.verify())).code, 'GLM_CORRUPT_FILE');
+      bytes[100]! ^= 4;
+      await writeFile(file, bytes);
+    }
+    await corpus.verify();
   }),
 );
 
