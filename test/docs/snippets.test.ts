@@ -48,9 +48,9 @@ function prose(seed: number): string {
 snippets('README.md', async () => {
   const blocks = await blocksOf('README.md');
   // Filling needs the model that pretraining writes.
-  const fill = blocks.findIndex((code) => code.includes("GLM.load('my-glm')"));
-  assert.ok(fill >= 0);
-  const ordered = [...blocks.filter((_, i) => i !== fill), blocks[fill] as string];
+  const fills = (code: string) => code.includes("GLM.load('my-glm')");
+  assert.ok(blocks.some(fills));
+  const ordered = [...blocks.filter((code) => !fills(code)), ...blocks.filter(fills)];
   await withFolder(async (folder) => {
     await mkdir(path.join(folder, 'texts'));
     await writeFile(path.join(folder, 'texts/a.txt'), prose(1));
