@@ -31,7 +31,7 @@ table { border-collapse: collapse; width: 100%; }
 .summary tbody tr + tr > * { border-top: 1px solid var(--line); }
 .summary i, .owner i, .tip i { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 8px; }
 th.number, td.number { text-align: right !important; font-variant-numeric: tabular-nums; }
-.charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; margin-top: 16px; }
+.charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; margin-top: 16px; align-items: start; }
 figure { margin: 0; }
 .chart { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px 16px 10px; min-width: 0; }
 .chart.wide { grid-column: 1 / -1; }
@@ -46,7 +46,7 @@ figure { margin: 0; }
 .tick { fill: var(--quiet); font-size: 11.5px; font-variant-numeric: tabular-nums; }
 .line, .raw, .held-out { fill: none; stroke: currentColor; stroke-linejoin: round; stroke-linecap: round; }
 .line { stroke-width: 2; }
-.raw { stroke-width: 1; opacity: 0.22; }
+.raw { stroke-width: 1; opacity: 0.35; }
 .held-out { stroke-width: 1.5; stroke-dasharray: 4 4; opacity: 0.75; }
 .marker { fill: currentColor; stroke: var(--card); stroke-width: 1.2; }
 .pointer line { stroke: var(--strong); stroke-dasharray: 2 3; }
