@@ -7,10 +7,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { GlmError } from '../../ts/errors.js';
+import { embeddedJson, escapeHtml } from '../../ts/report/markup.js';
 import { writeReport } from '../../ts/report/report.js';
 import { buckets, logTicks, shortNumber, smooth, ticks } from '../../ts/report/series.js';
 import { withFolder } from '../support/folder.js';
-import { events, lines, makeRun, step } from './made-up-run.js';
+import { events, hostile, lines, makeRun, step } from './made-up-run.js';
 
 const report = suite('report');
 
@@ -106,6 +107,12 @@ report('long runs become as many points as can be seen', () => {
   }
   const constant = smooth(Array.from({ length: 200 }, (_, x) => ({ x, y: 3 })));
   assert.ok(constant.every(({ y }) => Math.abs(y - 3) < 1e-12));
+});
+
+report('text is text, in elements and in scripts', () => {
+  assert.not.match(escapeHtml(hostile), /[<>"']/);
+  assert.not.match(embeddedJson([hostile]), /</);
+  assert.equal(JSON.parse(embeddedJson([hostile])), [hostile]);
 });
 
 report('axes have round numbers', () => {
