@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { cases, smallModel, special } from './golden.js';
+import { cases, close, smallModel, special } from './golden.js';
 import { logprobOf, spanLogits } from './reference.js';
 import { textModel } from './text-model.js';
 
@@ -95,8 +95,15 @@ sampling('the seed decides, not the company', async () => {
   const options = { temperature: 1.2, topK: 30, topP: 0.95, maxTokens: 12, seed: 2 ** 40 + 7, special };
   const together = await model.fill(inputs, options);
   for (const [i, input] of inputs.entries()) {
-    const alone = await model.fill(input, options);
-    assert.equal(alone, together[i]);
+    const { blanks } = await model.fill(input, options);
+    blanks.forEach((blank, b) => {
+      const expected = together[i]!.blanks[b]!;
+      assert.equal([...blank.ids], [...expected.ids]);
+      assert.ok(close(blank.logprob, expected.logprob));
+    });
+    const exact = { ...options, batching: false };
+    const [first, second] = await Promise.all([model.fill(input, exact), model.fill(input, exact)]);
+    assert.equal(first, second, 'not batched: the same bits');
   }
   const other = await model.fill(inputs, { ...options, seed: 8 });
   assert.not.equal(other, together);

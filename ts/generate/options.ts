@@ -22,7 +22,7 @@ export interface FillOptions {
   lengthPenalty?: number | undefined;
   /** No n-gram of this length comes twice in a blank. Default 0: none is forbidden. */
   noRepeatNgram?: number | undefined;
-  /** Of sampling. The same text, options and seed give the same tokens, whatever else is computed. */
+  /** Of sampling. A text's draws depend on the seed alone, not on what is computed with it; by default they are new. */
   seed?: number | undefined;
   /** Texts that end a blank. The blank's text stops before them; its ids hold every token that was generated. */
   stop?: string | readonly string[] | undefined;
@@ -33,7 +33,7 @@ export interface FillOptions {
   onAbort?: 'throw' | 'return' | undefined;
   /** Needed with token ids when the model has no tokenizer. */
   special?: BlankTokens | undefined;
-  /** false: never computed together with other texts, for the same bits whatever else the model does. Default true. */
+  /** false: never computed together with other texts, which may change the last bits. Default true. */
   batching?: boolean | undefined;
 }
 
