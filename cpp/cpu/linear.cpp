@@ -2,8 +2,9 @@
 // backward):
 //
 //   forward    y = dropout(activation(x) · weightᵀ + bias) + residual
-//   backward   g = dropout(grad_y):  grad_x = (g · weight) ∘ activation'(x),  grad_weight += gᵀ ·
-//   activation(x),
+//   backward   g = dropout(grad_y)
+//              grad_x = (g · weight) ∘ activation'(x)
+//              grad_weight += gᵀ · activation(x)
 //              grad_bias += Σ over rows of g
 //
 // x [rows, in], weight [out, in], y [rows, out] in float32 or bfloat16, sums in float32; bias and the
@@ -20,8 +21,7 @@
 namespace glm::GLM_ISA {
 namespace {
 
-// ---- forward
-// ----------------------------------------------------------------------------------------------------
+// ---- forward -----------------------------------------------------------------------------------
 
 /// y = dropout(product + bias) + residual
 template <class T>
@@ -56,8 +56,7 @@ Product forward_product(const LinearForward& p) {
   return product;
 }
 
-// ---- backward
-// ---------------------------------------------------------------------------------------------------
+// ---- backward ----------------------------------------------------------------------------------
 
 /// grad_x = or += product ∘ activation'(x)
 template <class T>
@@ -160,8 +159,7 @@ void add_column_sums(const Parallel& parallel, const LinearBackward& p, const T*
 
 }  // namespace
 
-// ---- the kernels
-// ------------------------------------------------------------------------------------------------
+// ---- the kernels -------------------------------------------------------------------------------
 
 size_t CpuKernels::workspace_bytes(const LinearForward& p) const {
   Product product = forward_product(p);

@@ -119,6 +119,16 @@ inline void activate_pairs(Activation activation, Floats* pairs, int count) {
   }
 }
 
+/// Applies the activation to the elements in `count` vectors of words, given as vectors of their bits.
+template <class Word>
+GLM_INLINE void activate_words(Activation activation, Floats* words, int count) {
+  if constexpr (WordTraits<Word>::kDepth == 1) {
+    activate(activation, words, count);
+  } else {
+    activate_pairs(activation, words, count);
+  }
+}
+
 /// Stores the words [strip, strip + kLanes) of a panel's row, or up to the panel's end. Where a row is one
 /// short strip, the whole vector is stored and its surplus falls into the next row, which is filled later;
 /// not so the `last` row.
@@ -155,13 +165,7 @@ void pack_minor_strip(const Operand& operand, int64_t first, int64_t strip, int6
             row < rows - strip ? load_depth<Word>(source + row * operand.stride + k, end - k) : Floats{};
       }
     }
-    if (operand.activation != Activation::kNone) {
-      if constexpr (WordTraits<Word>::kDepth == 1) {
-        activate(operand.activation, block, kLanes);
-      } else {
-        activate_pairs(operand.activation, block, kLanes);
-      }
-    }
+    if (operand.activation != Activation::kNone) activate_words<Word>(operand.activation, block, kLanes);
     transpose(block);
     if (words - word > kLanes) {
 #pragma GCC unroll 16
@@ -181,11 +185,14 @@ GLM_INLINE Floats load_across(const T* p, int64_t stride, int64_t depth, int64_t
   Floats v;
   if constexpr (WordTraits<Word>::kDepth == 1) {
     v = load_upto(p, columns);
-    if (activation != Activation::kNone) activate(activation, &v, 1);
   } else {
     Ints late = depth > 1 ? load_halves(p + stride, columns) : Ints{};
     v = floats_of(load_halves(p, columns) | late << 16);
-    if (activation != Activation::kNone) activate_pairs(activation, &v, 1);
+  }
+  if (activation != Activation::kNone) {
+    Floats activated = v;
+    activate_words<Word>(activation, &activated, 1);
+    return activated;
   }
   return v;
 }

@@ -2,9 +2,11 @@
 
 // A product with few rows of A, as in decoding: C[m, n] = A · Bᵀ with m <= kThinRows and both depths minor.
 // Packing would cost more than it saves, because every element of B is used m times only: B is read once,
-// from where it lies, and the time is that of reading it (n · k elements). A is converted once to float32
-// with its activation, rows padded to whole vectors. A step multiplies kThinColumns rows of B by up to 4 rows
-// of A, each sum in a vector over the depth; later rows of A find the rows of B in the first-level cache.
+// from where it lies, and for few rows the time is that of reading it (n · k elements). A is converted once
+// to words with its activation, rows padded to whole vectors; sums are vectors over the depth, added up
+// across lanes at the end.
+
+#include <type_traits>
 
 #include "cpu/element_type.h"
 #include "cpu/gemm/gemm.h"
@@ -12,7 +14,6 @@
 namespace glm::GLM_ISA {
 
 constexpr int64_t kThinRows = 16;
-constexpr int64_t kThinColumns = 4;
 
 inline bool is_thin(const Product& p) {
   return p.m <= kThinRows && !p.a.depth_is_major && !p.b.depth_is_major && !p.accumulate;
@@ -20,110 +21,148 @@ inline bool is_thin(const Product& p) {
 
 namespace thin {
 
-inline int64_t padded_depth(const Product& p) { return round_up(p.k, kLanes); }
+template <class Word>
+constexpr int64_t kStep = kLanes* WordTraits<Word>::kDepth;  // elements of the depth in a vector
 
-/// activation(A) as float32 [m, padded depth], zero beyond the depth.
-inline void convert_rows(const Parallel& parallel, const Product& p, float* rows) {
-  int64_t stride = padded_depth(p);
-  parallel.parts(p.m, [&](int64_t row) {
-    with_element_type(p.a.dtype, [&](auto type) {
-      const auto* from = static_cast<const decltype(type)*>(p.a.data) + row * p.a.stride;
-      for (int64_t k = 0; k < p.k; k += kLanes) {
-        Floats v = load_upto(from + k, p.k - k);
-        if (p.a.activation != Activation::kNone) packing::activate(p.a.activation, &v, 1);
-        store(rows + row * stride + k, v);
-      }
-    });
+/// Words between the rows of converted A.
+template <class Word>
+int64_t row_words(const Product& p) {
+  return divide_up(p.k, kStep<Word>) * kLanes;
+}
+
+/// multiply_rows takes 1, 2 or 4 rows.
+inline int64_t converted_rows(const Product& p) { return p.m <= 2 ? p.m : round_up(p.m, 4); }
+
+/// activation(A) in words, zero beyond the depth and the last row.
+template <class Word, class T>
+void convert_rows(const Parallel& parallel, const Product& p, Word* rows) {
+  parallel.parts(converted_rows(p), [&](int64_t row) {
+    const T* from = static_cast<const T*>(p.a.data) + row * p.a.stride;
+    Word* to = rows + row * row_words<Word>(p);
+    if (row >= p.m) {
+      std::memset(to, 0, static_cast<size_t>(row_words<Word>(p)) * sizeof(Word));
+      return;
+    }
+    for (int64_t k = 0; k < p.k; k += kStep<Word>, to += kLanes) {
+      Floats v = packing::load_depth<Word>(from + k, p.k - k);
+      if (p.a.activation != Activation::kNone) packing::activate_words<Word>(p.a.activation, &v, 1);
+      store_words(to, v);
+    }
   });
 }
 
-/// block[row, column] = Σ over k of a[row, k] · b[column, k] for kRows rows and kColumns columns.
-template <int kRows, int kColumns, class T>
-GLM_INLINE void multiply_rows(const float* a, int64_t a_stride, const T* b, int64_t b_stride, int64_t depth,
-                              bool fetch_next, float* block) {
-  Floats sums[kRows][kColumns] = {};
-  auto step = [&](int64_t k, auto load_b) {
-    Floats right[kColumns];
-#pragma GCC unroll 4
-    for (int column = 0; column < kColumns; column++) right[column] = load_b(b + column * b_stride + k);
+template <class Word, class T>
+GLM_INLINE WordVector<Word> load_b(const T* p, int64_t depth) {
+  return reinterpret_cast<WordVector<Word>>(packing::load_depth<Word>(p, depth));
+}
+
+/// Lane i of the result is the sum over the lanes of v[i], for kCount vectors, a power of two: neighbouring
+/// lanes first, in the same order for every count.
+template <int kCount>
+GLM_INLINE Floats sum_lanes(Floats (&v)[kCount]) {
+  constexpr auto kAll = std::make_integer_sequence<int, kLanes>{};
+  int count = kCount;
+  auto fold = [&]<int kStep>(std::integral_constant<int, kStep>) __attribute__((always_inline)) {
+    int pairs = count > 1 ? count / 2 : 1;
+    for (int i = 0; i < pairs; i++) {
+      Floats a = v[2 * i], b = v[count > 1 ? 2 * i + 1 : 2 * i];
+      packing::exchange<kStep>(a, b, kAll);
+      v[i] = a + b;
+    }
+    count = pairs;
+  };
+  fold(std::integral_constant<int, 1>{});
+  fold(std::integral_constant<int, 2>{});
+  if constexpr (kLanes > 4) fold(std::integral_constant<int, 4>{});
+  if constexpr (kLanes > 8) fold(std::integral_constant<int, 8>{});
+  return v[0];
+}
+
+/// One row of B by kRows of A: block[row, 0] = Σ over the depth. Each result has two sums, of even and odd
+/// vectors, which hides the latency of a multiply-add well enough where rows are few; always two, so that a
+/// row gets the same bits alone and among others.
+template <int kRows, class Word, class T>
+void multiply_rows(const Word* a, int64_t a_words, const T* b, int64_t depth, float* block) {
+  Floats sums[kRows][2] = {};
+  auto step = [&](int64_t k, int which, int64_t exist) __attribute__((always_inline)) {
+    WordVector<Word> right = load_b<Word>(b + k, exist);
 #pragma GCC unroll 4
     for (int row = 0; row < kRows; row++) {
-      Floats left = load(a + row * a_stride + k);
-#pragma GCC unroll 4
-      for (int column = 0; column < kColumns; column++) {
-        sums[row][column] = multiply_add(sums[row][column], left, right[column]);
-      }
+      WordVector<Word> left = load_words(a + row * a_words + k / WordTraits<Word>::kDepth);
+      sums[row][which] = multiply_add(sums[row][which], left, right);
     }
   };
   int64_t k = 0;
-  for (; k + kLanes <= depth; k += kLanes) {
-    if (fetch_next) {
-#pragma GCC unroll 4
-      for (int column = 0; column < kColumns; column++)
-        __builtin_prefetch(b + (kColumns + column) * b_stride + k);
-    }
-    step(k, [](const T* from) { return load(from); });
+  for (; k + 2 * kStep<Word> <= depth; k += 2 * kStep<Word>) {
+    step(k, 0, kStep<Word>);
+    step(k + kStep<Word>, 1, kStep<Word>);
   }
-  if (k < depth) step(k, [&](const T* from) { return load_some(from, depth - k); });
-  for (int row = 0; row < kRows; row++) {
-    for (int column = 0; column < kColumns; column++)
-      block[row * kGroupColumns + column] = sum(sums[row][column]);
+  if (k < depth) step(k, 0, depth - k);
+  if (k + kStep<Word> < depth) step(k + kStep<Word>, 1, depth - k - kStep<Word>);
+  Floats totals[kRows];
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; row++) totals[row] = sums[row][0] + sums[row][1];
+  Floats results = sum_lanes(totals);
+  for (int row = 0; row < kRows; row++) block[row * kGroupColumns] = results[row];
+}
+
+/// All rows of A by `columns` rows of B, four rows of A at a time: these stay in the first-level cache, and
+/// from the second four on B comes from the next one.
+template <class Word, class T>
+void multiply_columns(const Word* a, int64_t rows, int64_t a_words, const T* b, int64_t b_stride,
+                      int64_t depth, int64_t columns, float* block) {
+  for (; rows > 0; rows -= 4, a += 4 * a_words, block += 4 * kGroupColumns) {
+    for (int64_t j = 0; j < columns; j++) {
+      const T* from = b + j * b_stride;
+      if (rows > 2) {
+        multiply_rows<4>(a, a_words, from, depth, block + j);
+      } else if (rows > 1) {
+        multiply_rows<2>(a, a_words, from, depth, block + j);
+      } else {
+        multiply_rows<1>(a, a_words, from, depth, block + j);
+      }
+    }
   }
 }
 
-/// All rows of A by kColumns rows of B.
-template <int kColumns, class T>
-void multiply_columns(const float* a, int64_t rows, int64_t a_stride, const T* b, int64_t b_stride,
-                      int64_t depth, float* block) {
-  bool first = true;
-  for (; rows > 0; rows -= 4, a += 4 * a_stride, block += 4 * kGroupColumns, first = false) {
-    switch (rows) {
-      case 1:
-        return multiply_rows<1, kColumns>(a, a_stride, b, b_stride, depth, first, block);
-      case 2:
-        return multiply_rows<2, kColumns>(a, a_stride, b, b_stride, depth, first, block);
-      case 3:
-        return multiply_rows<3, kColumns>(a, a_stride, b, b_stride, depth, first, block);
-      default:
-        multiply_rows<4, kColumns>(a, a_stride, b, b_stride, depth, first, block);
+/// `a` holds the converted rows.
+template <class Word, class T>
+void multiply(const Parallel& parallel, const Product& p, const Word* a) {
+  const T* b = static_cast<const T*>(p.b.data);
+  int64_t words = row_words<Word>(p), stride = p.b.stride;
+  parallel.ranges(p.n, kGroupColumns, [&](int64_t begin, int64_t end) {
+    float block[kThinRows * kGroupColumns];
+    multiply_columns(a, p.m, words, b + begin * stride, stride, p.k, end - begin, block);
+    if (p.epilogue.apply != nullptr) {
+      p.epilogue.apply(p.epilogue.context, block, 0, p.m, begin, end - begin);
+      return;
     }
-  }
+    for (int64_t row = 0; row < p.m; row++) {
+      for (int64_t j = begin; j < end; j += kLanes) {
+        store_upto(p.c + row * p.n + j, load(block + row * kGroupColumns + (j - begin)), end - j);
+      }
+    }
+  });
 }
 
 }  // namespace thin
 
 inline size_t multiply_thin_workspace(const Product& p) {
-  return static_cast<size_t>(round_up(p.m * thin::padded_depth(p) * 4, 4096));
+  return static_cast<size_t>(round_up(thin::converted_rows(p) * thin::row_words<float>(p) * 4, 4096));
 }
 
 inline void multiply_thin(const Parallel& parallel, const Product& p, void* workspace) {
+#if GLM_HAS_BF16_PRODUCTS
+  if (multiplies_pairs(p)) {
+    BFloat16Pair* pairs = static_cast<BFloat16Pair*>(workspace);
+    thin::convert_rows<BFloat16Pair, bfloat16>(parallel, p, pairs);
+    thin::multiply<BFloat16Pair, bfloat16>(parallel, p, pairs);
+    return;
+  }
+#endif
   float* a = static_cast<float*>(workspace);
-  int64_t stride = thin::padded_depth(p);
-  thin::convert_rows(parallel, p, a);
-  parallel.ranges(p.n, kGroupColumns, [&](int64_t begin, int64_t end) {
-    float block[kThinRows * kGroupColumns];
-    with_element_type(p.b.dtype, [&](auto type) {
-      const auto* b = static_cast<const decltype(type)*>(p.b.data);
-      int64_t column = begin;
-      for (; column + kThinColumns <= end; column += kThinColumns) {
-        thin::multiply_columns<kThinColumns>(a, p.m, stride, b + column * p.b.stride, p.b.stride, p.k,
-                                             block + (column - begin));
-      }
-      for (; column < end; column++) {
-        thin::multiply_columns<1>(a, p.m, stride, b + column * p.b.stride, p.b.stride, p.k,
-                                  block + (column - begin));
-      }
-    });
-    if (p.epilogue.apply != nullptr) {
-      p.epilogue.apply(p.epilogue.context, block, 0, p.m, begin, end - begin);
-    } else {
-      for (int64_t row = 0; row < p.m; row++) {
-        for (int64_t j = begin; j < end; j += kLanes) {
-          store_upto(p.c + row * p.n + j, load(block + row * kGroupColumns + (j - begin)), end - j);
-        }
-      }
-    }
-  });
+  with_element_type(p.a.dtype, [&](auto type) { thin::convert_rows<float, decltype(type)>(parallel, p, a); });
+  with_element_type(p.b.dtype, [&](auto type) { thin::multiply<float, decltype(type)>(parallel, p, a); });
 }
 
 }  // namespace glm::GLM_ISA
