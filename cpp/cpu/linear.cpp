@@ -23,6 +23,15 @@ namespace {
 
 // ---- forward -----------------------------------------------------------------------------------
 
+/// Asks for `columns` elements that a later row of a block needs: rows of one block lie far apart, where the
+/// processor does not look ahead by itself.
+template <int kWrite, class T>
+GLM_INLINE void fetch(const T* p, int64_t columns) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t j = 0; j < columns; j += kLine) __builtin_prefetch(p + j, kWrite);
+}
+constexpr int64_t kRowsAhead = 12;
+
 /// y = dropout(product + bias) + residual
 template <class T>
 void finish_forward(const void* context, const float* block, int64_t row, int64_t rows, int64_t column,
@@ -34,6 +43,10 @@ void finish_forward(const void* context, const float* block, int64_t row, int64_
     if (p.dropout.active()) dropout_range(p.dropout, static_cast<uint64_t>(first), columns, factors);
     T* y = static_cast<T*>(p.y) + first;
     const T* residual = static_cast<const T*>(p.residual) + first;
+    if (i + kRowsAhead < rows) {
+      fetch<1>(y + kRowsAhead * p.out, columns);
+      if (p.residual != nullptr) fetch<0>(residual + kRowsAhead * p.out, columns);
+    }
     for (int64_t j = 0; j < columns; j += kLanes) {
       Floats sum = load(block + j);
       if (p.bias != nullptr) sum += load_upto(p.bias + column + j, columns - j);
@@ -67,6 +80,10 @@ void finish_grad_x(const void* context, const float* block, int64_t row, int64_t
     int64_t first = (row + i) * p.in + column;
     const T* x = static_cast<const T*>(p.x) + first;
     T* grad_x = static_cast<T*>(p.grad_x) + first;
+    if (i + kRowsAhead < rows) {
+      fetch<1>(grad_x + kRowsAhead * p.in, columns);
+      if (p.activation != Activation::kNone) fetch<0>(x + kRowsAhead * p.in, columns);
+    }
     for (int64_t j = 0; j < columns; j += kLanes) {
       Floats sum = load(block + j);
       if (p.activation == Activation::kGeluTanh) sum *= gelu_tanh_derivative(load_upto(x + j, columns - j));

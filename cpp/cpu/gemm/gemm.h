@@ -44,12 +44,13 @@ struct Product {
 
 constexpr int64_t kGroupColumns = 64;  // a block of dropout, and some panels of B
 
-/// How a product is cut up. Only `row_block` and `column_chunk` depend on the number of threads.
+/// How a product is cut up. Only the blocks of rows and `column_chunk` depend on the number of threads.
 struct GemmPlan {
   int64_t depth_block;    // elements; even
   int64_t super_depth;    // elements of the depth in a super block, a multiple of depth_block
   int64_t super_columns;  // columns in a super block, a multiple of kGroupColumns
-  int64_t row_block;      // rows that a thread packs at a time, a multiple of kTileRows
+  int64_t row_blocks;     // the rows are cut into so many blocks, whole tiles, each packed by one thread
+  int64_t row_block;      // rows of the largest of them
   int64_t column_chunk;   // columns of a super block that make one task with a block of rows
   int64_t row_block_words, shared_words;
   size_t thread_bytes() const {
@@ -86,12 +87,16 @@ inline GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, int64_t depth_of_word
   if (rows > share) rows = share;
   if (rows > kMostRows / kTileRows * kTileRows) rows = kMostRows / kTileRows * kTileRows;
   if (rows < 2 * kTileRows) rows = 2 * kTileRows;
-  plan.row_block = rows;
-  int64_t row_blocks = m > rows ? divide_up(m, rows) : 1;
-  int64_t chunks = threads == 1 ? 1 : divide_up(6 * threads, row_blocks);
+  // As many blocks for each thread, of sizes that differ by a tile at most.
+  int64_t tiles = divide_up(m, kTileRows);
+  plan.row_blocks = round_up(divide_up(tiles, rows / kTileRows), threads);
+  if (plan.row_blocks > tiles) plan.row_blocks = tiles;
+  if (plan.row_blocks < 1) plan.row_blocks = 1;
+  plan.row_block = (tiles > 0 ? divide_up(tiles, plan.row_blocks) : 1) * kTileRows;
+  int64_t chunks = threads == 1 ? 1 : divide_up(6 * threads, plan.row_blocks);
   plan.column_chunk = round_up(divide_up(plan.super_columns, chunks), kGroupColumns);
   if (plan.column_chunk < 2 * kGroupColumns) plan.column_chunk = 2 * kGroupColumns;
-  plan.row_block_words = round_up(rows * divide_up(plan.super_depth, depth_of_word), 16);
+  plan.row_block_words = round_up(plan.row_block * divide_up(plan.super_depth, depth_of_word), 16);
   plan.shared_words = round_up(words(plan.super_depth, plan.super_columns), 1024);
   return plan;
 }
@@ -164,7 +169,7 @@ class Gemm {
   /// Tasks are taken in order by as many parts as there are threads, each with a buffer of its own.
   void multiply_super_block() {
     int64_t chunks = divide_up(super_.column_end - super_.column_begin, plan_.column_chunk);
-    int64_t tasks = divide_up(product_.m, plan_.row_block) * chunks;
+    int64_t tiles = divide_up(product_.m, kTileRows), tasks = plan_.row_blocks * chunks;
     int64_t next = 0;
     int64_t parts = smaller(parallel_.threads(), tasks);
     parallel_.parts(parts, [&](int64_t part) {
@@ -173,7 +178,8 @@ class Gemm {
       for (;;) {
         int64_t task = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
         if (task >= tasks) return;
-        int64_t row = task / chunks * plan_.row_block, rows = smaller(plan_.row_block, product_.m - row);
+        int64_t row_block = task / chunks, row = row_block * tiles / plan_.row_blocks * kTileRows;
+        int64_t rows = smaller((row_block + 1) * tiles / plan_.row_blocks * kTileRows, product_.m) - row;
         int64_t column = super_.column_begin + task % chunks * plan_.column_chunk;
         int64_t column_end = smaller(column + plan_.column_chunk, super_.column_end);
         if (row != packed_row) pack_rows(row, rows, packed);

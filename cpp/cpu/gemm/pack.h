@@ -43,17 +43,16 @@ __attribute__((noinline)) inline void activate(Activation activation, Floats* v,
   }
 }
 
-GLM_INLINE Ints lower_halves(Ints v) { return v & 0xffff; }
+/// The upper halves of floats, rounded to nearest even, in the lower halves of the lanes; NaN stays NaN.
+GLM_INLINE Ints rounded_halves(Floats v) {
+  Ints bits = bits_of(v);
+  Ints rounded = bits + 0x7fff + ((bits >> 16) & 1);
+  return ((v == v ? rounded : bits | 0x400000) >> 16) & 0xffff;
+}
 
-/// Two vectors of floats to one of pairs, `early` in the lower halves, rounded as in storing.
+/// Two vectors of floats to one of pairs, `early` in the lower halves.
 GLM_INLINE Ints pair_up(Floats early, Floats late) {
-  bfloat16 lanes[2][kLanes];
-  store(lanes[0], early);
-  store(lanes[1], late);
-  Shorts a, b;
-  std::memcpy(&a, lanes[0], sizeof a);
-  std::memcpy(&b, lanes[1], sizeof b);
-  return __builtin_convertvector(a, Ints) | __builtin_convertvector(b, Ints) << 16;
+  return rounded_halves(early) | rounded_halves(late) << 16;
 }
 
 /// kLanes bfloat16 without conversion, zero-extended.
