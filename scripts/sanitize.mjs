@@ -49,6 +49,7 @@ const { status, signal } = spawnSync(command, commandArguments, {
     // Where node-gyp-build looks for build/Release/glm.node.
     GLM_NATIVE_PREBUILD: folder,
     GLM_SANITIZER: name,
+    TEST_TIME_LIMIT: process.env.TEST_TIME_LIMIT ?? '900',
     // The set of kernels that cmake/cpu.cmake instruments.
     GLM_INSTRUCTION_SET: os.arch() === 'x64' ? 'avx2' : 'generic',
   },
