@@ -4,6 +4,8 @@
 
 #include <napi.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -22,8 +24,8 @@ inline double to_number(const Napi::Value& value, const char* name) {
 inline int64_t to_integer(const Napi::Value& value, const char* name, int64_t least = 0,
                           int64_t most = int64_t{1} << 53) {
   double number = to_number(value, name);
-  require(number == static_cast<double>(static_cast<int64_t>(number)) &&
-              number >= static_cast<double>(least) && number <= static_cast<double>(most),
+  require(number >= static_cast<double>(least) && number <= static_cast<double>(most) &&
+              number == std::floor(number),
           Code::kInvalidArgument, "expected ", name, " to be an integer from ", least, " to ", most,
           ", found ", number);
   return static_cast<int64_t>(number);
@@ -97,8 +99,8 @@ inline Shape to_shape(const Napi::Value& value) {
   Shape shape;
   double elements = 1;
   for (uint32_t i = 0; i < array.Length(); i++) {
-    shape.push(to_integer(array.Get(i), "a dimension"));
-    elements *= static_cast<double>(shape[static_cast<int>(i)]);
+    shape.push(to_integer(array.Get(i), "a dimension", 0, int64_t{1} << 40));
+    elements *= std::max(1.0, static_cast<double>(shape[static_cast<int>(i)]));
   }
   require(elements < 0x1p42, Code::kInvalidArgument, "expected a shape below 2^42 elements, found ",
           shape.str());

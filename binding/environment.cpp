@@ -54,10 +54,15 @@ void Environment::call_javascript(napi_env raw, napi_value, void* context, void*
   Napi::Env env(raw);
   Napi::HandleScope scope(env);
   std::unique_ptr<Settler::Completion> owned(completion);
-  if (owned->error) {
-    napi_reject_deferred(env, owned->deferred, environment.to_javascript(env, *owned->error).Value());
-  } else {
-    napi_resolve_deferred(env, owned->deferred, owned->resolve(env));
+  try {
+    if (owned->error) {
+      napi_reject_deferred(env, owned->deferred, environment.to_javascript(env, *owned->error).Value());
+    } else {
+      napi_resolve_deferred(env, owned->deferred, owned->resolve(env));
+    }
+  } catch (const Napi::Error& error) {
+    // Making the result has failed: no memory, or a worker that is being terminated and takes no more values.
+    if (!env.IsExceptionPending()) napi_reject_deferred(env, owned->deferred, error.Value());
   }
   if (--environment.pending_ == 0) napi_unref_threadsafe_function(env, environment.to_javascript_);
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <new>
 
 #include "base/error.h"
 #include "runtime/stream.h"
@@ -66,6 +67,14 @@ Napi::Value guarded(const Napi::CallbackInfo& info, const Body& body) {
     return body();
   } catch (const Error& error) {
     throw Environment::of(info.Env()).to_javascript(info.Env(), error);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Environment::of(info.Env())
+        .to_javascript(info.Env(),
+                       Error(Code::kOutOfMemory, "expected free memory, found none; use smaller arrays"));
+  } catch (const std::exception& error) {
+    throw Environment::of(info.Env()).to_javascript(info.Env(), Error(Code::kInvalidArgument, error.what()));
   }
 }
 

@@ -37,7 +37,7 @@ async function main(file: string | undefined): Promise<void> {
   const tokenizer = await Tokenizer.train(await textFiles(text), { type: 'bpe', vocabSize: 4096 });
   const corpus = await Corpus.open(text, {
     tokenizer,
-    documents: 'file',
+    documents: file === undefined ? 'file' : 'blank-line',
     cacheDir: path.join(folder, 'corpus'),
   });
   const { train, validation } =

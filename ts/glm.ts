@@ -202,16 +202,16 @@ export class GLM {
       const { parameters } = this.network;
       try {
         const pending = accumulateGradients(this.network, batch, { gradientScale: 1 / Math.max(tokens, 1) });
-        const reads = parameters.specs.map(async ({ name, shape }) => {
-          const gradient =
-            tokens > 0 ? await parameters.get(name).readGradient() : new Float32Array(elements(shape));
-          return [name, gradient as Float32Array] as const;
-        });
+        const reads = Promise.all(
+          parameters.specs.map(async ({ name, shape }) => {
+            const gradient =
+              tokens > 0 ? await parameters.get(name).readGradient() : new Float32Array(elements(shape));
+            return [name, gradient as Float32Array] as const;
+          }),
+        );
+        reads.catch(() => undefined); // the losses reject first when a kernel has failed
         const values = await pending;
-        return {
-          loss: tokens === 0 ? 0 : sum(values) / tokens,
-          gradients: new Map(await Promise.all(reads)),
-        };
+        return { loss: tokens === 0 ? 0 : sum(values) / tokens, gradients: new Map(await reads) };
       } finally {
         parameters.clearGradients();
       }
@@ -264,7 +264,12 @@ export class GLM {
     this.#generator.dispose();
     this.network.parameters.dispose();
     this.network.rotary?.dispose();
-    this.network.device.trim();
+    // Giving memory back waits for the stream; when it has been idle once, that takes no time.
+    const { device } = this.network;
+    void device.synchronize().then(
+      () => device.trim(),
+      () => undefined,
+    );
   }
 
   [Symbol.dispose](): void {
@@ -294,6 +299,12 @@ function attempt<T>(body: () => T): Promise<T> {
 
 /** Throws `GLM_INVALID_ARGUMENT` for an option that does not exist. */
 function checkOptions(where: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      `expected the options of ${where} to be an object, found ${String(options)}`,
+    );
+  }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
       throw new GlmError(

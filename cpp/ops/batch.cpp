@@ -82,6 +82,7 @@ PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch h
   }
 
   PackedBatch batch;
+  batch.limits = limits;
   batch.longest = longest_example(host);
   batch.host = std::make_shared<const HostBatch>(std::move(host));
   auto send = [&](const std::vector<int32_t>& array) {

@@ -27,6 +27,7 @@ struct BatchLimits {
 /// A checked batch on a device.
 struct PackedBatch {
   std::shared_ptr<const HostBatch> host;
+  BatchLimits limits;  // that its values were checked against
   Tensor ids, positions, block_positions, offsets, contexts, rows, targets;
   int32_t longest = 0;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "autograd/variable.h"
+#include "ops/batch.h"
 
 namespace glm {
 
@@ -12,6 +13,13 @@ inline void check(const VariablePtr& variable, const char* op, const char* name,
   require(variable->shape() == shape && variable->dtype() == dtype, Code::kInvalidArgument, op, ": expected ",
           name, " to be ", name_of(dtype), " ", shape.str(), ", found ", name_of(variable->dtype()), " ",
           variable->shape().str());
+}
+
+/// Throws unless a table has a row for every value that the batch may hold.
+inline void check_rows(const VariablePtr& table, const char* op, const char* name, int64_t limit) {
+  require(limit > 0 && table->shape()[0] >= limit, Code::kInvalidArgument, op, ": expected ", name,
+          " to have a row for each value that the batch was checked for, ", limit, ", found ",
+          table->shape().str());
 }
 
 /// Throws unless `variable` is a matrix of activations: [rows, columns] of float32 or bfloat16.

@@ -54,6 +54,7 @@ VariablePtr cross_entropy(Context& context, const PackedBatchPtr& batch, const V
                           const VariablePtr& words, const CrossEntropyOptions& options) {
   check_activations(hidden, "crossEntropy", "hidden");
   check_activations(words, "crossEntropy", "words");
+  check_rows(words, "crossEntropy", "words", batch->limits.vocabulary);
   require(hidden->shape()[0] == batch->row_count() && hidden->shape()[1] == words->shape()[1],
           Code::kInvalidArgument, "crossEntropy: expected hidden [", batch->row_count(), ", ",
           words->shape()[1], "], found ", hidden->shape().str());

@@ -64,6 +64,11 @@ VariablePtr embedding(Context& context, const PackedBatchPtr& batch, const Varia
                       const DropoutOptions& dropout) {
   check_activations(words, "embedding", "words");
   int64_t width = words->shape()[1];
+  require(dtype == DType::kFloat32 || dtype == DType::kBFloat16, Code::kInvalidArgument,
+          "embedding: expected the dtype float32 or bfloat16, found ", name_of(dtype));
+  check_rows(words, "embedding", "words", batch->limits.vocabulary);
+  if (position_table) check_rows(position_table, "embedding", "positionTable", batch->limits.positions);
+  if (block_table) check_rows(block_table, "embedding", "blockTable", batch->limits.block_positions);
   for (const VariablePtr& table : {position_table, block_table}) {
     if (table) check(table, "embedding", "a position table", Shape{table->shape()[0], width}, words->dtype());
   }

@@ -52,8 +52,10 @@ void check_decoding(const PackedBatch& batch, const std::vector<KeyValueCachePtr
     }
     for (int32_t token = begin; token < end; token++) {
       size_t t = static_cast<size_t>(token);
-      require(step.seen_offsets[t + 1] > step.seen_offsets[t], Code::kInvalidArgument,
-              "expected every token to see its own row, found token ", token, " with none");
+      require(step.seen_offsets[t] >= 0 && step.seen_offsets[t + 1] > step.seen_offsets[t] &&
+                  static_cast<size_t>(step.seen_offsets[t + 1]) <= step.seen.size(),
+              Code::kInvalidArgument, "expected every token to see its own row, found token ", token,
+              " with none");
       bool itself = false;
       for (int32_t i = step.seen_offsets[t]; i < step.seen_offsets[t + 1]; i++) {
         int32_t row = step.seen[static_cast<size_t>(i)];

@@ -68,7 +68,7 @@ class Allocator {
   Statistics statistics_;
 };
 
-/// The host's memory. `wait` is called before memory is given back.
+/// The host's memory. It waits for the stream before memory is given back.
 std::unique_ptr<MemorySource> host_memory(class Stream& stream);
 
 }  // namespace glm

@@ -29,7 +29,7 @@ class ThreadPool {
   }
 
  private:
-  struct Ticket;  // generation, limit of threads, next part and number of parts in one 64-bit word
+  struct Ticket;  // generation, next part and number of parts in one 64-bit word
 
   ThreadPool() = default;
   void grow(int threads);

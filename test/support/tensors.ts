@@ -80,9 +80,20 @@ export function uploadBatch(
       rows: contents.rows ?? new Int32Array(0),
       targets: contents.targets,
     },
-    { vocabulary: contents.vocabulary ?? 1, positions: 0, blockPositions: 0 },
+    {
+      vocabulary: contents.vocabulary ?? 1,
+      positions: rowsFor(contents.positions),
+      blockPositions: rowsFor(contents.blockPositions),
+    },
   );
 }
+
+/** Rows of the smallest table that has these positions. */
+function rowsFor(positions: Int32Array = zero): number {
+  return positions.reduce((rows, position) => Math.max(rows, position + 1), 1);
+}
+
+const zero = new Int32Array(1);
 
 export function tokensOf(examples: readonly Example[]): number {
   return examples.reduce((sum, { length }) => sum + length, 0);

@@ -18,7 +18,7 @@ import { tokenize } from './tokenize.js';
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 const program = new Command('glm')
-  .description('Pretrain GLMs, fill blanks, evaluate.')
+  .description('Pretrain GLMs and fill blanks.')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(--help says what there is)');

@@ -13,10 +13,9 @@ export function print(json: boolean | undefined, document: unknown, lines: () =>
 /** Prints an error, and says with which status to end. */
 export function report(error: unknown, json: boolean): number {
   const known = error instanceof GlmError;
-  if (json && known) {
-    process.stdout.write(
-      `${JSON.stringify({ error: { code: error.code, message: error.message } }, null, 2)}\n`,
-    );
+  if (json) {
+    const { message, code } = error as Error & { code?: string };
+    process.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
   } else if (known) {
     process.stderr.write(`${error.code}: ${error.message}\n`);
   } else {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -12,6 +11,7 @@ import { GLM } from '../glm.js';
 import { type GlmConfigInput, presets, resolveConfig } from '../model/config.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import type { TrainerEvent } from '../train/events.js';
+import { RunFolder } from '../train/checkpoint.js';
 import { findRecipe, recipes } from '../train/recipes.js';
 import { Trainer } from '../train/trainer.js';
 import { integer, number, textFiles } from './arguments.js';
@@ -116,7 +116,7 @@ const feedFile = 'pretrain.json';
 async function started(paths: string[], options: Options): Promise<Trainer> {
   const { out, validation, seed, documents, field } = options;
   const recipe = findRecipe(options.recipe);
-  if (existsSync(path.join(out, 'checkpoints'))) {
+  if (!(await new RunFolder(out).isEmpty())) {
     throw new GlmError(
       'GLM_INVALID_ARGUMENT',
       `expected ${out} to hold no run, found one; add --resume, or choose another folder`,
@@ -146,7 +146,10 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
   });
   const trainer = new Trainer(model, {
     ...live,
-    optimizer: { ...recipe.optimizer, ...(options.learningRate && { learningRate: options.learningRate }) },
+    optimizer: {
+      ...recipe.optimizer,
+      ...(options.learningRate !== undefined && { learningRate: options.learningRate }),
+    },
     schedule: { ...recipe.schedule, ...(options.warmup !== undefined && { warmup: options.warmup }) },
     steps: options.steps ?? recipe.steps,
     batchSize: options.batchSize,

@@ -51,7 +51,8 @@ export function tokenize(): Command {
         field,
         cacheDir: cache,
         workers,
-        onProgress: (progress) => line.show(JSON.stringify(progress)),
+        onProgress: ({ bytes, totalBytes, tokens }) =>
+          line.show(`${((100 * bytes) / totalBytes).toFixed(0)} % of the text, ${tokens} tokens`),
       });
       line.clear();
       const result = {

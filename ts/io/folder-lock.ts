@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GlmError } from '../errors.js';
 import { ioError } from '../files.js';
@@ -19,15 +19,10 @@ export class FolderLock {
     for (let attempt = 0; attempt < 10; attempt++) {
       try {
         await mkdir(folder, { recursive: true });
-        const handle = await open(file, 'wx');
-        await handle.writeFile(mine).finally(() => handle.close());
+        await createWhole(file, mine);
         return new FolderLock(file);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
-          throw ioError(
-            `cannot write the token file into ${folder} (the option cacheDir names another folder)`,
-            error,
-          );
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw ioError(`cannot lock ${folder}`, error);
       }
       const holder = await readFile(file, 'utf8').catch(() => undefined);
       if (holder === undefined) continue;
@@ -43,8 +38,20 @@ export class FolderLock {
     throw new GlmError('GLM_LOCKED', `expected to lock ${folder}, but other processes kept taking the lock`);
   }
 
+  /** Does not throw: a lock that stays is taken over once this process has ended. */
   async release(): Promise<void> {
-    await rm(this.#file, { force: true });
+    await rm(this.#file, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Makes a file with its contents in one go, unless there is one: a full disk or a kill leaves no empty lock. */
+async function createWhole(file: string, contents: string): Promise<void> {
+  const temporary = `${file}.${randomBytes(4).toString('hex')}`;
+  try {
+    await writeFile(temporary, contents, { flag: 'wx' });
+    await link(temporary, file);
+  } finally {
+    await rm(temporary, { force: true });
   }
 }
 

@@ -102,10 +102,19 @@ function fail(message: string): never {
   throw new GlmError('GLM_INVALID_ARGUMENT', message);
 }
 
-function positiveInteger(config: Record<string, unknown>, key: string): void {
+/** The sizes, each with the most that is not a mistake. */
+const largest: Readonly<Record<string, number>> = {
+  num_layers: 1024,
+  hidden_size: 65536,
+  num_attention_heads: 1024,
+  vocab_size: 2 ** 24,
+  max_sequence_length: 2 ** 20 - 1,
+};
+
+function sizeUpTo(config: Record<string, unknown>, key: string, most: number): void {
   const value = config[key];
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 2 ** 31 - 1) {
-    fail(`expected ${key} to be a positive integer, found ${JSON.stringify(value)}`);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most) {
+    fail(`expected ${key} to be an integer from 1 to ${most}, found ${JSON.stringify(value)}`);
   }
 }
 
@@ -165,8 +174,8 @@ export function resolveConfig(input: string | GlmConfigInput): GlmConfig {
     if (ignoredKeys.has(key) || value === undefined) continue;
     known[key] = value;
   }
-  const sizes = ['num_layers', 'hidden_size', 'num_attention_heads', 'vocab_size', 'max_sequence_length'];
-  for (const key of sizes) positiveInteger(known, key);
+  const sizes = Object.keys(largest);
+  for (const [key, most] of Object.entries(largest)) sizeUpTo(known, key, most);
   for (const key of Object.keys(known)) {
     if (!sizes.includes(key) && !Object.hasOwn(defaults, key)) {
       const keys = [...sizes, ...Object.keys(defaults)].join(', ');

@@ -12,6 +12,7 @@ export interface WantedRows {
 
 /** The rows that have a loss. Throws `GLM_INVALID_ARGUMENT` for a batch without targets and lossMask. */
 export function rowsWithLoss(batch: Batch): WantedRows & { targets: Int32Array } {
+  checkBatch(batch);
   const { targets, lossMask } = batch;
   if (targets === undefined || lossMask === undefined) {
     throw new GlmError(
@@ -31,8 +32,25 @@ export function rowsWithLoss(batch: Batch): WantedRows & { targets: Int32Array }
   return { rows: Int32Array.from(rows), targets: Int32Array.from(rows, (row) => targets[row] as number) };
 }
 
+/** Throws `GLM_INVALID_ARGUMENT` for what is no batch; the arrays are checked again where they are sent to the device. */
+function checkBatch(batch: Batch): void {
+  const isBatch = typeof batch === 'object' && batch !== null && batch.ids instanceof Int32Array;
+  const { targets, lossMask } = isBatch ? batch : {};
+  if (
+    !isBatch ||
+    (targets !== undefined && !(targets instanceof Int32Array)) ||
+    (lossMask !== undefined && !(lossMask instanceof Uint8Array))
+  ) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      'expected a batch { ids, positions, blockPositions, offsets, contextLengths: Int32Array, targets?: Int32Array, lossMask?: Uint8Array }',
+    );
+  }
+}
+
 /** All rows of a batch. */
 export function allRows(batch: Batch): WantedRows {
+  checkBatch(batch);
   return { rows: Int32Array.from({ length: batch.ids.length }, (_, i) => i) };
 }
 

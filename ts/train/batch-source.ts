@@ -27,19 +27,32 @@ export interface BatchSource {
   close(): Promise<void>;
 }
 
-/** A source that begins at step `first`, as if it had given the steps before. Throws `GLM_INVALID_ARGUMENT`. */
-export function batchSource(data: TrainingData, options: SourceOptions, first: number): BatchSource {
-  if (data instanceof Corpus) return corpusSource(data, options);
-  if (typeof data === 'function') return { next: async (step) => collect(await data(step)), close: done };
-  if (typeof data === 'object' && data !== null) {
-    const skip = first * options.gradientAccumulation;
-    if (Symbol.asyncIterator in data) return sequence(data[Symbol.asyncIterator](), options, skip);
-    if (Symbol.iterator in data) return sequence(data[Symbol.iterator](), options, skip);
+/** Throws `GLM_INVALID_ARGUMENT` for data that cannot be used; opens nothing. */
+export function checkData(data: TrainingData, objective: BlankInfilling | undefined): void {
+  if (data instanceof Corpus) {
+    if (objective !== undefined) return;
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      'expected an objective with a corpus, found none; give new BlankInfilling(…)',
+    );
   }
+  if (typeof data === 'function') return;
+  if (typeof data === 'object' && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data))
+    return;
   throw new GlmError(
     'GLM_INVALID_ARGUMENT',
     'expected data to be a corpus with an objective, a function (step) => batches, or a sequence of batches',
   );
+}
+
+/** A source of checked data that begins at step `first`, as if it had given the steps before. */
+export function batchSource(data: TrainingData, options: SourceOptions, first: number): BatchSource {
+  if (data instanceof Corpus) return corpusSource(data, options);
+  if (typeof data === 'function') return { next: async (step) => collect(await data(step)), close: done };
+  const skip = first * options.gradientAccumulation;
+  return Symbol.asyncIterator in data
+    ? sequence(data[Symbol.asyncIterator](), options, skip)
+    : sequence(data[Symbol.iterator](), options, skip);
 }
 
 const done = () => Promise.resolve();
@@ -49,19 +62,13 @@ function corpusSource(
   corpus: Corpus,
   { objective, batchSize, gradientAccumulation, seed }: SourceOptions,
 ): BatchSource {
-  if (objective === undefined) {
-    throw new GlmError(
-      'GLM_INVALID_ARGUMENT',
-      'expected an objective with a corpus, found none; give new BlankInfilling(…)',
-    );
-  }
   return {
     async next(step) {
       const batches: Batch[] = [];
       for (let i = 0; i < gradientAccumulation; i++) {
         const index = (step * gradientAccumulation + i) * batchSize;
-        const rows = await corpus.rows(index, batchSize, { maxLength: objective.maxLength, seed });
-        batches.push(await objective.batch(rows, { seed, index }));
+        const rows = await corpus.rows(index, batchSize, { maxLength: objective!.maxLength, seed });
+        batches.push(await objective!.batch(rows, { seed, index }));
       }
       return batches;
     },

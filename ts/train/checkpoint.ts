@@ -97,10 +97,21 @@ export class RunFolder {
       await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
       throw error instanceof GlmError ? error : ioError(`cannot write the checkpoint ${folder}`, error);
     }
-    for (const name of (await this.names()).slice(keep)) {
-      await rm(path.join(this.checkpoints, name), { recursive: true, force: true });
-    }
+    await this.removeAllBut(keep, state.step);
     return folder;
+  }
+
+  /** Keeps the newest checkpoints up to a step; those of later steps are of a past that a resumed run has left. */
+  private async removeAllBut(keep: number, step: number): Promise<void> {
+    const names = await this.names();
+    const kept = names.filter((name) => stepOf(name) <= step).slice(0, keep);
+    for (const name of names.filter((name) => !kept.includes(name))) {
+      await rm(path.join(this.checkpoints, name), { recursive: true, force: true }).catch(
+        (error: unknown) => {
+          throw ioError(`cannot remove the checkpoint ${name}`, error);
+        },
+      );
+    }
   }
 
   /**
@@ -140,20 +151,19 @@ export class RunFolder {
 
   /** Drops metrics of steps that the checkpoint does not know. */
   private async truncateMetrics(step: number): Promise<void> {
-    const lines = (await readFile(this.metrics, 'utf8').catch(() => '')).split('\n');
+    const lines = (await readFile(this.metrics, 'utf8').catch(ifAbsent(''))).split('\n');
     const kept = lines.filter((line) => {
       const event = parse(line);
-      return event !== undefined && (event.type === 'step' ? event.step < step : event.step <= step);
+      if (event === undefined || event.type === 'done') return false;
+      return event.type === 'step' || event.type === 'overflow' ? event.step < step : event.step <= step;
     });
     await writeFileAtomically(this.metrics, kept.map((line) => `${line}\n`).join(''));
   }
 
   /** Names of checkpoints, newest first. */
   private async names(): Promise<string[]> {
-    const entries = await readdir(this.checkpoints).catch(() => [] as string[]);
-    return entries
-      .filter((name) => /^step-\d+$/.test(name))
-      .sort((a, b) => Number(b.slice(5)) - Number(a.slice(5)));
+    const entries = await readdir(this.checkpoints).catch(ifAbsent<string[]>([]));
+    return entries.filter((name) => /^step-\d+$/.test(name)).sort((a, b) => stepOf(b) - stepOf(a));
   }
 
   /** Makes the files of a checkpoint those of the run's folder, one by one. */
@@ -164,8 +174,22 @@ export class RunFolder {
       await rm(temporary, { force: true });
       await link(from, temporary).catch(() => copyFile(from, temporary));
       await rename(temporary, to);
+      await rm(temporary, { force: true }); // renaming a link to what it links to already does nothing
     }
+    await syncFolder(this.path);
   }
+}
+
+function stepOf(name: string): number {
+  return Number(name.slice('step-'.length));
+}
+
+/** For a `catch`: what to take where there is nothing. */
+function ifAbsent<T>(otherwise: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT') return otherwise;
+    throw ioError('cannot read the run', error);
+  };
 }
 
 /** Loads the moments of a checkpoint into an optimizer. Throws `GLM_CORRUPT_FILE`, `GLM_IO`. */

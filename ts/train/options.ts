@@ -101,6 +101,9 @@ export function resolveOptions(options: TrainerOptions, config: GlmConfig): Trai
     if (!known.includes(key))
       fail(`expected the options ${known.join(', ')} for the Trainer, found "${key}"`);
   }
+  checkKeys('optimizer', options.optimizer, ['learningRate', 'beta1', 'beta2', 'epsilon', 'weightDecay']);
+  checkKeys('schedule', options.schedule, ['style', 'warmup', 'decay', 'ratio']);
+  checkKeys('dropout', options.dropout, ['embedding', 'attention', 'output']);
   if (options.steps === undefined) fail('expected steps, the number of optimizer steps, found none');
   const { checkpointActivations = 0 } = options;
   const layers = checkpointActivations === true ? config.num_layers : Number(checkpointActivations);
@@ -121,6 +124,13 @@ export function resolveOptions(options: TrainerOptions, config: GlmConfig): Trai
     samples: texts('samples', options.samples ?? []),
     seed: integer('seed', options.seed ?? 0, 0),
   };
+}
+
+/** Throws for a key that an option does not have: a misspelt one would train with another value than was meant. */
+function checkKeys(name: string, option: unknown, known: readonly string[]): void {
+  if (typeof option !== 'object' || option === null) return;
+  const unknown = Object.keys(option).find((key) => !known.includes(key));
+  if (unknown !== undefined) fail(`expected the keys ${known.join(', ')} of ${name}, found "${unknown}"`);
 }
 
 function resolveDropout(given: TrainerOptions['dropout'], config: GlmConfig): DropoutProbabilities {

@@ -3,10 +3,11 @@ import { appendFile } from 'node:fs/promises';
 import type { Batch } from '../data/batch.js';
 import { FolderLock } from '../io/folder-lock.js';
 import { GlmError } from '../errors.js';
+import { ioError } from '../files.js';
 import { GLM, type LoadOptions } from '../glm.js';
 import { rowsWithLoss } from '../model/feed.js';
 import { accumulateGradients, sum } from '../model/gradients.js';
-import { type BatchSource, batchSource } from './batch-source.js';
+import { type BatchSource, batchSource, checkData } from './batch-source.js';
 import { loadMoments, RunFolder, type TrainerState } from './checkpoint.js';
 import { evaluateLoss, validationBatches } from './evaluation.js';
 import type {
@@ -59,13 +60,13 @@ export class Trainer {
     const { data, objective, validation, signal, checkpointDir } = options;
     this.#live = { data, objective, validation, signal };
     this.#folder = checkpointDir === undefined ? undefined : new RunFolder(checkpointDir);
-    batchSource(data, { ...this.settings, objective }, 0); // an unusable one throws here
+    checkData(data, objective);
     this.#optimizer = new Optimizer(device, parameters, this.settings.optimizer);
   }
 
   /**
-   * Goes on with a run from its newest checkpoint, to the bit as if it had not stopped, given the same data, instruction set
-   * and number of threads. The model is `trainer.model`. Throws `GLM_IO`, `GLM_CORRUPT_FILE`.
+   * Goes on with a run from its newest checkpoint, to the bit as if it had not stopped, given the same data and instruction
+   * set. The model is `trainer.model`. Throws `GLM_IO`, `GLM_CORRUPT_FILE`.
    */
   static async resume(directory: string, options: ResumeOptions): Promise<Trainer> {
     const { steps, device: where = 'auto', signal, ...live } = options;
@@ -118,7 +119,13 @@ export class Trainer {
 
   /** The loss on the validation data. */
   async evaluate(): Promise<EvaluationEvent> {
-    const { validation = [], objective, signal } = this.#live;
+    const { validation, objective, signal } = this.#live;
+    if (validation === undefined) {
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        'expected a trainer with validation data, found one without',
+      );
+    }
     const batches = validationBatches(validation, objective, this.settings);
     return {
       type: 'evaluation',
@@ -127,8 +134,12 @@ export class Trainer {
     };
   }
 
-  /** Writes a checkpoint. Throws `GLM_IO`; the one before stays. */
-  async save(): Promise<CheckpointEvent> {
+  /** Writes a checkpoint, between two steps. Throws `GLM_IO`; the one before stays. */
+  save(): Promise<CheckpointEvent> {
+    return this.model.gradientLock.run(() => this.#save());
+  }
+
+  async #save(): Promise<CheckpointEvent> {
     if (this.#folder === undefined) {
       throw new GlmError(
         'GLM_INVALID_ARGUMENT',
@@ -158,10 +169,7 @@ export class Trainer {
     try {
       if (this.#step === 0 && samples.length > 0 && evaluateEvery > 0) yield await this.#fillSamples();
       while (this.#step < steps && !this.#stopping) {
-        if (signal?.aborted) {
-          if (this.#folder && this.#savedStep !== this.#step) yield await this.save();
-          signal.throwIfAborted();
-        }
+        signal?.throwIfAborted();
         const batches = await upcoming;
         if (batches === undefined) break;
         await this.#folder?.describeExamples(() => describeExamples(batches, this.model.tokenizer));
@@ -173,6 +181,9 @@ export class Trainer {
       }
       if (this.#folder && this.#savedStep !== this.#step) yield await this.save();
       yield { type: 'done', step: this.#step, skipped: this.#skipped };
+    } catch (error) {
+      if (signal?.aborted && this.#folder && this.#savedStep !== this.#step) yield await this.save();
+      throw error;
     } finally {
       await upcoming.catch(() => undefined);
       await source.close();
@@ -193,9 +204,10 @@ export class Trainer {
     const rate = learningRate(optimizer.learningRate, schedule, this.#optimizer.updates);
     const lossTokens = batches.reduce((count, batch) => count + rowsWithLoss(batch).rows.length, 0);
     try {
-      const pending = batches.map((batch) => this.#accumulate(batch, lossTokens));
+      const pending = Promise.all(batches.map((batch) => this.#accumulate(batch, lossTokens)));
+      pending.catch(() => undefined); // the norm rejects first when a kernel has failed
       const gradientNorm = lossTokens === 0 ? 0 : await this.#optimizer.gradientNorm();
-      const total = (await Promise.all(pending)).reduce((all, values) => all + sum(values), 0);
+      const total = (await pending).reduce((all, values) => all + sum(values), 0);
       const loss = lossTokens === 0 ? 0 : total / lossTokens;
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
         return { type: 'overflow', step, loss, gradientNorm, skipped: this.#skipped };
@@ -250,7 +262,10 @@ export class Trainer {
 
   async #record(event: TrainerEvent): Promise<void> {
     if (this.#folder === undefined || event.type === 'checkpoint') return;
-    await appendFile(this.#folder.metrics, `${JSON.stringify(event)}\n`);
+    const { metrics } = this.#folder;
+    await appendFile(metrics, `${JSON.stringify(event)}\n`).catch((error: unknown) => {
+      throw ioError(`cannot write ${metrics}`, error);
+    });
   }
 }
 
