@@ -89,6 +89,34 @@ for (const options of [
   );
 }
 
+sampling(
+  'every token and blank has a draw of its own: uniform at a boundless temperature, chi-squared at 0.0001',
+  async () => {
+    using model = await smallModel();
+    const counts = new Float64Array(vocabulary);
+    let draws = 0;
+    const repeated = [0, 0];
+    for (let seed = 0; seed < 10; seed++) {
+      const options = { temperature: 1e6, maxTokens: 90, minTokens: 90, seed, special };
+      const { blanks } = await model.fill(context, options);
+      const [one, two] = blanks.map(({ ids }) => [...ids]);
+      for (const id of [...one!, ...two!]) counts[id]! += 1;
+      draws += one!.length + two!.length;
+      repeated[0]! += one!.filter((id, i) => i > 0 && id === one![i - 1]).length;
+      repeated[1]! += one!.filter((id, i) => id === two![i]).length;
+    }
+    const possible = vocabulary - 2; // a blank may not end before its last token
+    const each = draws / possible;
+    const statistic = counts.reduce(
+      (sum, n, id) => (id === special.eop || id === special.eos ? sum : sum + (n - each) ** 2 / each),
+      0,
+    );
+    assert.ok(statistic <= 106.5, `chi-squared ${statistic.toFixed(1)} with 57 degrees of freedom`);
+    // About 15 of 900 neighbours are equal by chance, of a token and of a blank.
+    for (const count of repeated) assert.ok(count <= 35, `${count} repeated draws`);
+  },
+);
+
 sampling('the seed decides, not the company', async () => {
   using model = await smallModel();
   const inputs = cases.greedy.slice(0, 5).map((golden) => Int32Array.from(golden.context));
