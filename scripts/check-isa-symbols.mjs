@@ -22,7 +22,6 @@ if (objects.length === 0) {
 }
 
 const findings = new Map();
-const demangled = new Map();
 for (const { isa, file } of objects)
   for (const { type, name } of symbols(file)) {
     const problem = judge(type, name, isa);
@@ -38,10 +37,9 @@ function judge(type, name, isa) {
   // Data under a strong name would be defined twice if two instruction sets had it.
   const isStrongData = 'DBRC'.includes(type);
   if (!isDefinedFunction && !isStrongData) return undefined;
-  // Demangled, because a mangled name may spell the namespace as a reference to an earlier mention of it.
-  const readable = demangle(name);
-  const carriesTheName =
-    readable.includes(`glm::${isa}::`) || new RegExp(`_${isa}(?![a-z0-9])`).test(readable);
+  // As a component of the mangled name (4avx2), whatever comes before it: c++filt cannot read every lambda's name.
+  const component = new RegExp(`(?<!\\d)${isa.length}${isa}`);
+  const carriesTheName = component.test(name) || new RegExp(`_${isa}(?![a-z0-9])`).test(name);
   return carriesTheName ? undefined : 'could be linked into code for another instruction set';
 }
 
@@ -70,6 +68,5 @@ function symbols(file) {
 }
 
 function demangle(name) {
-  if (!demangled.has(name)) demangled.set(name, execFileSync('c++filt', [name], { encoding: 'utf8' }).trim());
-  return demangled.get(name);
+  return execFileSync('c++filt', [name], { encoding: 'utf8' }).trim();
 }
