@@ -21,18 +21,19 @@ const cppLayers = {
   binding: ['base', 'runtime', 'backend', 'cpu', 'cuda', 'tensor', 'autograd', 'ops', 'io'],
 };
 
-const foundation = ['errors', 'files', 'io', 'native', 'tensor', 'text', 'data', 'model', 'metrics'];
+const foundation = ['errors', 'shape', 'files', 'io', 'native', 'tensor', 'text', 'data', 'model', 'metrics'];
 const tsLayers = {
   errors: [],
+  shape: [],
   files: ['errors'],
-  io: ['errors', 'files'],
+  io: ['errors', 'shape', 'files'],
   native: ['errors'],
   devices: ['errors', 'native'],
   tensor: ['errors', 'native'],
   text: ['errors', 'files', 'native'],
   metrics: ['errors'],
   data: ['errors', 'files', 'io', 'native', 'text'],
-  model: ['errors', 'files', 'io', 'native', 'tensor', 'data'],
+  model: ['errors', 'shape', 'files', 'io', 'native', 'tensor', 'data'],
   generate: foundation,
   glm: [...foundation, 'generate'],
   train: [...foundation, 'generate', 'glm'],

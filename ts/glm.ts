@@ -20,6 +20,7 @@ import { Lock } from './model/lock.js';
 import { ModelParameters, parameterTable } from './model/parameters.js';
 import { rotaryTable } from './model/rotary.js';
 import { type Network, rowLogits } from './model/transformer.js';
+import { elementCount } from './shape.js';
 import { native, type NativeDevice } from './native.js';
 import { hasTokenizer } from './text/folder.js';
 import { Tokenizer } from './text/tokenizer.js';
@@ -205,7 +206,7 @@ export class GLM {
         const reads = Promise.all(
           parameters.specs.map(async ({ name, shape }) => {
             const gradient =
-              tokens > 0 ? await parameters.get(name).readGradient() : new Float32Array(elements(shape));
+              tokens > 0 ? await parameters.get(name).readGradient() : new Float32Array(elementCount(shape));
             return [name, gradient as Float32Array] as const;
           }),
         );
@@ -284,10 +285,6 @@ export class GLM {
       );
     }
   }
-}
-
-function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** So that an error in the arguments rejects the promise. */

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { Tokenizer as PackageTokenizer } from 'tokenizers';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Worker } from 'node:worker_threads';
+import { lateness, spinningThreads } from '../support/event-loop.js';
 
 import { Tokenizer } from '../../ts/text/tokenizer.js';
 import { copyVocabulary, vocabularyFiles } from './published.js';
@@ -146,35 +146,12 @@ batches('of any size give the ids of the single texts, in order', async () => {
   assert.equal(several[0][0], Int32Array.from(cut));
 });
 
-/** How late a 1 ms timer is, in ms, in 95 of 100 cases, while `work` runs. */
-async function lateness(work: Promise<unknown>): Promise<number> {
-  const late: number[] = [];
-  let running = true;
-  void work.finally(() => (running = false));
-  while (running) {
-    const started = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    late.push(performance.now() - started - 1);
-  }
-  late.sort((a, b) => a - b);
-  return late[Math.floor(late.length * 0.95)]!;
-}
-
-function spinningThreads(count: number, milliseconds: number): Promise<unknown> {
-  const source = `const end = Date.now() + ${milliseconds}; while (Date.now() < end);`;
-  const threads = Array.from(
-    { length: count },
-    () => new Promise((resolve) => new Worker(source, { eval: true }).once('exit', resolve)),
-  );
-  return Promise.all(threads);
-}
-
 batches('leave the event loop as free as beside spinning threads', async () => {
   const tokenizer = await Tokenizer.train(speechFiles.slice(0, 5), { type: 'bpe', vocabSize: 500 });
   const many = [...speeches(), ...speeches()];
   await tokenizer.encodeBatch(many);
-  const beside = await lateness(spinningThreads(2, 1500));
-  const during = await lateness(tokenizer.encodeBatch(many));
+  const beside = await lateness(spinningThreads(2, 1500), 0.95);
+  const during = await lateness(tokenizer.encodeBatch(many), 0.95);
   assert.ok(
     during <= 2 * beside + 5,
     `late by ${during.toFixed(1)} ms, beside threads by ${beside.toFixed(1)} ms`,

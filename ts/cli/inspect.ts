@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { Command } from 'commander';
 
+import { elementCount } from '../shape.js';
 import { SafetensorsFile } from '../io/safetensors.js';
 import { type GlmConfigInput, resolveConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
@@ -39,7 +40,7 @@ async function describe(folder: string) {
   const parts: Record<string, number> = {};
   let parameters = 0;
   for (const { name, shape } of table) {
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     const part = name.replace(/\.layers\.\d+/, '.layers').replace(/\.(weight|bias)$/, '');
     parts[part] = (parts[part] ?? 0) + count;
     parameters += count;

@@ -7,6 +7,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
 import { GlmError } from '../errors.js';
+import { elementCount } from '../shape.js';
 import { ioError, writeFileAtomically } from '../files.js';
 
 const elementBytes = {
@@ -114,7 +115,7 @@ export async function writeSafetensors(
   const header: Record<string, unknown> = { __metadata__: { format: 'pt', ...metadata } };
   let offset = 0;
   for (const { name, type, shape } of tensors) {
-    const bytes = elements(shape) * elementBytes[type];
+    const bytes = elementCount(shape) * elementBytes[type];
     header[name] = { dtype: type, shape, data_offsets: [offset, offset + bytes] };
     offset += bytes;
   }
@@ -139,10 +140,6 @@ interface Header {
 
 function corrupt(file: string, message: string): GlmError {
   return new GlmError('GLM_CORRUPT_FILE', `${file}: ${message}; get the file again from where it came from`);
-}
-
-function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 async function readFully(
@@ -236,7 +233,7 @@ function checkEntry(
   }
   const type = dtype as SafetensorsType;
   const [begin, end] = [dataBegin + (offsets[0] as number), dataBegin + (offsets[1] as number)];
-  const bytes = elements(shape) * elementBytes[type];
+  const bytes = elementCount(shape) * elementBytes[type];
   if (end - begin !== bytes || end > fileSize) {
     throw corrupt(
       file,

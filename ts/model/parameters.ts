@@ -1,3 +1,4 @@
+import { elementCount } from '../shape.js';
 import type { NativeDevice, NativeTensor } from '../native.js';
 import { type GlmConfig, positionRows } from './config.js';
 
@@ -111,7 +112,7 @@ export class ModelParameters {
   }
 
   get count(): number {
-    return this.specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+    return this.specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   }
 
   clearGradients(): void {

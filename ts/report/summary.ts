@@ -1,3 +1,4 @@
+import { elementCount } from '../shape.js';
 import { parameterTable } from '../model/parameters.js';
 import { colour, escapeHtml } from './markup.js';
 import type { Run } from './run.js';
@@ -53,10 +54,7 @@ export function summarize(run: Run): RunSummary {
 }
 
 function countParameters(config: NonNullable<Run['config']>): number {
-  return parameterTable(config).reduce(
-    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
-    0,
-  );
+  return parameterTable(config).reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
 /** A line for each run. */
