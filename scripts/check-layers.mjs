@@ -30,7 +30,7 @@ const tsLayers = {
   native: ['errors'],
   devices: ['errors', 'native'],
   tensor: ['errors', 'native'],
-  text: ['errors', 'files', 'native'],
+  text: ['errors', 'files', 'io', 'native'],
   metrics: ['errors'],
   data: ['errors', 'files', 'io', 'native', 'text'],
   model: ['errors', 'shape', 'files', 'io', 'native', 'tensor', 'data'],

@@ -5,7 +5,7 @@
 // for ever on a test that hangs; here each of these is a failure. The last line is `N passed, N failed, N skipped`.
 //
 // TEST_TIME_LIMIT: seconds that one file may take, 300 unless told.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -42,6 +42,7 @@ finished = true;
 reportWhatKeepsTheProcessAlive();
 
 function findTests(from, matches) {
+  if (!existsSync(from)) return [];
   if (statSync(from).isFile()) return [from];
   return readdirSync(from, { recursive: true })
     .filter((name) => name.endsWith('.test.ts') && matches.test(name))

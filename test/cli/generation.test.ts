@@ -93,7 +93,7 @@ commands('wrong usage ends with 2, failure with 1, an interrupt with 130', async
     ),
   ]);
   assert.is(usage.status, 2);
-  assert.is(both.status, 1);
+  assert.is(both.status, 2);
   assert.is(missing.status, 1);
   assert.is((JSON.parse(missing.stdout) as { error: { code: string } }).error.code, 'GLM_IO');
   assert.is(interrupted.status, 130, interrupted.stderr);

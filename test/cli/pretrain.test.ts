@@ -69,7 +69,7 @@ pretrain('a run, its JSON, and its report', () =>
     assert.is(plain.status, 0);
     assert.match(plain.stdout, `written: ${path.join(run, 'report.html')}`);
     const again = await glm('pretrain', ...args, '--out', run);
-    assert.is(again.status, 1);
+    assert.is(again.status, 2);
     assert.match(again.stderr, /to hold no run, found one; add --resume/);
   }),
 );

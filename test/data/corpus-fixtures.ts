@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { byteCharacters } from '../../ts/text/byte-level-bpe.js';
-import { findSources } from '../../ts/data/corpus/sources.js';
+import { findSources } from '../../ts/text/documents/sources.js';
 import { identify, type Manifest, TokenFolder } from '../../ts/data/corpus/token-folder.js';
 import { tokenize, type TokenizeOptions } from '../../ts/data/corpus/tokenize.js';
 import { Tokenizer } from '../../ts/text/tokenizer.js';

@@ -21,7 +21,7 @@ export function report(error: unknown, json: boolean): number {
   } else {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   }
-  return status.failed;
+  return known && error.code === 'GLM_INVALID_ARGUMENT' ? status.usage : status.failed;
 }
 
 /** A line that is written over on a terminal; elsewhere, every line that `log` gets on a line of its own. */

@@ -14,7 +14,7 @@ import type { TrainerEvent } from '../train/events.js';
 import { RunFolder } from '../train/checkpoint.js';
 import { findRecipe, recipes } from '../train/recipes.js';
 import { Trainer } from '../train/trainer.js';
-import { integer, number, textFiles } from './arguments.js';
+import { integer, number } from './arguments.js';
 import { heldOutPrompts } from './held-out-prompts.js';
 import { duration, LiveLine, print, status } from './output.js';
 
@@ -99,8 +99,9 @@ export function pretrain(): Command {
     .option('--threads <n>', '', integer(1))
     .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16']))
     .option('--json', 'one JSON document on stdout, at the end')
-    .action(async (paths: string[], options: Options) => {
-      if (paths.length === 0 && options.resume !== true) {
+    .action(async (paths: string[], options: Options, command: Command) => {
+      if (options.resume === true) refuseNewSettings(paths, command);
+      else if (paths.length === 0) {
         throw new GlmError(
           'GLM_INVALID_ARGUMENT',
           'expected text files to learn from, found none; name files, folders or globs',
@@ -109,6 +110,21 @@ export function pretrain(): Command {
       const trainer = options.resume === true ? await resumed(options) : await started(paths, options);
       await run(trainer, options);
     });
+}
+
+/** A run that is gone on with keeps its settings: a setting that would be ignored is refused. */
+function refuseNewSettings(paths: readonly string[], command: Command): void {
+  const may = new Set(['out', 'resume', 'steps', 'json']);
+  const given = command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .filter((option) => !may.has(option.attributeName()))
+    .map(({ long }) => long);
+  const found = [...paths, ...given];
+  if (found.length === 0) return;
+  throw new GlmError(
+    'GLM_INVALID_ARGUMENT',
+    `expected only --out, --steps and --json beside --resume, found ${found.join(', ')}; the run keeps its data and settings`,
+  );
 }
 
 const feedFile = 'pretrain.json';
@@ -124,12 +140,12 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
   }
   const tokenizer =
     options.tokenizer === undefined
-      ? await Tokenizer.train(await textFiles(paths), { type: 'bpe', vocabSize: options.vocabSize })
+      ? await Tokenizer.train(paths, { type: 'bpe', vocabSize: options.vocabSize, field })
       : await Tokenizer.load(options.tokenizer);
   const config = resolveConfig(await modelConfig(options.model ?? recipe.model, tokenizer));
   const maxLength = options.maxLength ?? config.max_sequence_length;
   const feed: Feed = {
-    paths,
+    paths: paths.map((given) => path.resolve(given)),
     documents,
     field,
     validation,

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 
 import { Corpus } from '../data/corpus.js';
 import { Tokenizer } from '../text/tokenizer.js';
-import { integer, textFiles } from './arguments.js';
+import { integer } from './arguments.js';
 import { LiveLine, print } from './output.js';
 
 interface Options {
@@ -42,7 +42,7 @@ export function tokenize(): Command {
       if (train === undefined) {
         tokenizer = await Tokenizer.load(options.tokenizer);
       } else {
-        tokenizer = await Tokenizer.train(await textFiles(paths), { type: train, vocabSize });
+        tokenizer = await Tokenizer.train(paths, { type: train, vocabSize, field });
         await tokenizer.save(options.tokenizer);
       }
       const corpus = await Corpus.open(paths, {

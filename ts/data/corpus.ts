@@ -7,8 +7,8 @@ import type { Tokenizer } from '../text/tokenizer.js';
 import { isIntact } from './corpus/corpus-writer.js';
 import { DocumentIndex } from './corpus/document-index.js';
 import { FolderLock } from '../io/folder-lock.js';
-import type { DocumentRules } from './corpus/readers/reader.js';
-import { baseOf, cacheSuffix, findSources } from './corpus/sources.js';
+import { type DocumentRules, usualRules } from '../text/documents/reader.js';
+import { baseOf, cacheSuffix, findSources } from '../text/documents/sources.js';
 import { documentsOfShare, openSplit } from './corpus/split.js';
 import { TokenFile } from './corpus/token-file.js';
 import {
@@ -246,7 +246,14 @@ async function tokenized(
   paths: readonly string[],
   options: CorpusOptions,
 ): Promise<{ folder: TokenFolder; manifest: Manifest }> {
-  const { tokenizer, documents = 'blank-line', field = 'text', workers, onProgress, signal } = options;
+  const {
+    tokenizer,
+    documents = usualRules.documents,
+    field = usualRules.field,
+    workers,
+    onProgress,
+    signal,
+  } = options;
   signal?.throwIfAborted();
   const opened = paths.length === 1 ? await existingFolder(paths[0]!, tokenizer) : undefined;
   if (opened !== undefined) return opened;

@@ -70,11 +70,12 @@ export class Tokenizer {
   }
 
   /**
-   * Trains a tokenizer on text files. Runs on threads of its own; the same files give the same tokenizer.
+   * Trains a tokenizer on text files: .txt, .jsonl and .parquet, each also as .gz, folders and globs; a file with another
+   * name is plain text. Runs on threads of its own; the same files give the same tokenizer.
    * @throws GlmError GLM_INVALID_ARGUMENT, GLM_IO, GLM_DATA (with file and line)
    */
-  static async train(files: string | readonly string[], options: TrainTokenizerOptions): Promise<Tokenizer> {
-    const subwords = await trainSubwords(files, options);
+  static async train(paths: string | readonly string[], options: TrainTokenizerOptions): Promise<Tokenizer> {
+    const subwords = await trainSubwords(paths, options);
     const layout = subwords.type === 'bpe' ? 'gpt2' : 'bert-base-uncased';
     return new Tokenizer(subwords, layout, new Map(), 'Tokenizer.train');
   }

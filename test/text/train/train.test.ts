@@ -1,5 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
@@ -199,6 +202,34 @@ training('long files are cut between words', async () => {
   });
 });
 
+training('the same documents in any format give the same tokenizer', async () => {
+  await withTemporaryFolder(async (dir) => {
+    const documents = poem.trim().split('\n');
+    const jsonLines = documents.map((body) => JSON.stringify({ body })).join('\n');
+    const column = { name: 'body', data: documents, type: 'STRING' } as const;
+    const parquet = new Uint8Array(parquetWriteBuffer({ columnData: [column], rowGroupSize: 2 }));
+    await mkdir(path.join(dir, 'folder'));
+    const contents: [string, string | Uint8Array][] = [
+      ['poem', documents.join('\n\n')],
+      ['poem.txt.gz', gzipSync(documents.join('\n\n'))],
+      ['folder/poem.jsonl', jsonLines],
+      ['poem.jsonl.gz', gzipSync(jsonLines)],
+      ['poem.parquet', parquet],
+    ];
+    const learned: string[][] = [];
+    for (const [name, content] of contents) {
+      await writeFile(path.join(dir, name), content);
+      const where = name.startsWith('folder') ? 'folder' : name;
+      const options = { type: 'bpe', vocabSize: 300, field: 'body' } as const;
+      learned.push(pieces(await Tokenizer.train(path.join(dir, where), options)));
+    }
+    for (const other of learned.slice(1)) assert.equal(other, learned[0]);
+    await failsWith('GLM_DATA', /poem\.parquet: expected the column "text", found "body"/, () =>
+      Tokenizer.train(path.join(dir, 'poem.parquet'), { type: 'bpe', vocabSize: 300 }),
+    );
+  });
+});
+
 training('what cannot be trained is refused with what to do', async () => {
   const bpe = { type: 'bpe', vocabSize: 300 } as const;
   const train =
@@ -219,7 +250,7 @@ training('what cannot be trained is refused with what to do', async () => {
   await withTemporaryFolder(async (dir) => {
     await failsWith('GLM_IO', /none\.txt.*check the path/, train(path.join(dir, 'none.txt')));
     await mkdir(path.join(dir, 'folder'));
-    await failsWith('GLM_IO', /it is a folder/, train(path.join(dir, 'folder')));
+    await failsWith('GLM_DATA', /folder, found none/, train(path.join(dir, 'folder')));
     await writeFile(path.join(dir, 'empty.txt'), '');
     await failsWith('GLM_DATA', /no words in 1 file/, train(path.join(dir, 'empty.txt')));
   });

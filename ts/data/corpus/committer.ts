@@ -1,6 +1,6 @@
 import type { CorpusWriter } from './corpus-writer.js';
 import { chainOf, type Checkpoint, type Identity } from './token-folder.js';
-import type { PlannedPart } from './tokenize-plan.js';
+import type { PlannedPart } from '../../text/documents/plan.js';
 
 /** Keeps track of what is complete, and commits it now and then. */
 export class Committer {

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { openForReading, readExactly } from './positional-read.js';
+import { openForReading, readExactly } from '../../io/positional-read.js';
 
 /**
  * `documents.bin`, and the files of the splits: entry 0 is zero, entry d + 1 says of document d where it ends among the

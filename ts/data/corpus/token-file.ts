@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { openForReading, readExactly } from './positional-read.js';
+import { openForReading, readExactly } from '../../io/positional-read.js';
 
 /** `tokens.bin`, read in place. */
 export class TokenFile {

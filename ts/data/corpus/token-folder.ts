@@ -13,8 +13,9 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomically } from '../../files.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
-import type { DocumentRules } from './readers/reader.js';
-import type { Source } from './sources.js';
+import type { PartPlace } from '../../text/documents/plan.js';
+import type { DocumentRules } from '../../text/documents/reader.js';
+import type { Source } from '../../text/documents/sources.js';
 
 /** Changes with anything that changes a file's bytes for the same sources. */
 const formatVersion = 1;
@@ -80,7 +81,7 @@ export interface Manifest extends Written, Identity {
 
 /** The part of the sources that comes next, and what is complete before it. */
 export interface Checkpoint {
-  readonly next: { readonly source: number; readonly part: number };
+  readonly next: PartPlace;
   readonly written: Written;
   /** What was complete before that source. */
   readonly beforeSource: Written;

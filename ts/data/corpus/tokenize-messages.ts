@@ -1,7 +1,7 @@
 import type { TokenizerDefinition } from '../../text/definition.js';
 import type { GlmErrorCode } from '../../errors.js';
-import type { DocumentRules, Part } from './readers/reader.js';
-import type { Source } from './sources.js';
+import type { DocumentRules, Part } from '../../text/documents/reader.js';
+import type { Source } from '../../text/documents/sources.js';
 
 /** What a worker is started with. */
 export interface WorkerSetup {

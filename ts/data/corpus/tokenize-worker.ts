@@ -4,8 +4,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { GlmError } from '../../errors.js';
 import { Codec } from '../../text/codec.js';
 import { createSubwords } from '../../text/subwords.js';
-import { type DocumentReader, openReader, type Part } from './readers/reader.js';
-import type { Source } from './sources.js';
+import { type Part, PartReader } from '../../text/documents/reader.js';
+import type { Source } from '../../text/documents/sources.js';
 import { ChunkWriter } from './tokenize-chunks.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './tokenize-messages.js';
 
@@ -16,8 +16,7 @@ const chunks = new ChunkWriter(bytesPerToken, (chunk) => {
   port.postMessage(chunk, [chunk.tokens.buffer]);
 });
 
-/** Kept open from part to part: packed files can only be read forward. */
-let open: { file: string; reader: DocumentReader } | undefined;
+const reading = new PartReader(rules);
 
 port.on('message', (message: ToWorker) => {
   if (message.type === 'written') return chunks.written(message.memory);
@@ -28,7 +27,7 @@ port.on('message', (message: ToWorker) => {
 });
 
 async function tokenizePart(source: Source, part: Part): Promise<FromWorker> {
-  const reader = await readerOf(source);
+  const reader = await reading.of(source);
   for await (const stretches of reader.read(part)) {
     for (const { text, last } of stretches) {
       chunks.add(codec.encode(text));
@@ -38,15 +37,6 @@ async function tokenizePart(source: Source, part: Part): Promise<FromWorker> {
   }
   chunks.flush();
   return { type: 'end', last: reader.ended, consumed: reader.consumed };
-}
-
-async function readerOf(source: Source): Promise<DocumentReader> {
-  if (open?.file === source.file) return open.reader;
-  await open?.reader.close();
-  open = undefined;
-  const reader = await openReader(source, rules);
-  open = { file: source.file, reader };
-  return reader;
 }
 
 function failure(error: unknown): FromWorker {

@@ -2,13 +2,13 @@ import { availableParallelism } from 'node:os';
 import { GlmError } from '../../errors.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { CorpusWriter } from './corpus-writer.js';
-import { usualPartBytes } from './readers/reader.js';
-import type { Source } from './sources.js';
+import { usualPartBytes } from '../../text/documents/reader.js';
+import type { Source } from '../../text/documents/sources.js';
 import { Committer } from './committer.js';
 import { resumePoints } from './resume-points.js';
 import type { Identity, Manifest, TokenFolder } from './token-folder.js';
 import type { FromWorker } from './tokenize-messages.js';
-import { Plan } from './tokenize-plan.js';
+import { Plan } from '../../text/documents/plan.js';
 import { type Task, WorkerPool } from './worker-pool.js';
 
 /** How far tokenizing has come. */

@@ -1,8 +1,8 @@
 import type { Worker } from 'node:worker_threads';
 import { errorFromWorker, startWorker } from '../../text/start-worker.js';
-import type { Source } from './sources.js';
+import type { Source } from '../../text/documents/sources.js';
 import type { FromWorker, TokenChunk, ToWorker, WorkerSetup } from './tokenize-messages.js';
-import type { Plan, PlannedPart } from './tokenize-plan.js';
+import type { Plan, PlannedPart } from '../../text/documents/plan.js';
 
 /** Parts per worker that are under way or done and waiting for those before them. */
 const aheadPerWorker = 2;

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { GlmError } from '../../errors.js';
 import type { SubwordDefinition } from '../definition.js';
+import { usualRules } from '../documents/reader.js';
 import { errorFromWorker, startWorker } from '../start-worker.js';
 import { leastBpeVocabulary } from './train-bpe.js';
 import { leastWordPieceVocabulary } from './train-word-piece.js';
@@ -18,6 +19,8 @@ export interface TrainTokenizerOptions {
    * different words.
    */
   readonly vocabSize: number;
+  /** The field of .jsonl files and the column of .parquet files that holds the text. 'text' */
+  readonly field?: string | undefined;
   /** Threads that count words; by default one for each core. They do not change the result. */
   readonly threads?: number;
   /** Aborting rejects with the signal's reason. */
@@ -30,12 +33,16 @@ const leastVocabulary: Record<TrainableType, number> = {
 };
 const largestVocabulary = 1 << 20;
 
-/** Trains a vocabulary on text files, on threads of its own. The same files give the same vocabulary. */
+/**
+ * Trains a vocabulary on text files, on threads of its own. The same files give the same vocabulary.
+ * @param paths what Corpus.open takes: .txt, .jsonl and .parquet files, each also as .gz, folders and globs; a file with
+ *   another name is plain text
+ */
 export async function trainSubwords(
-  files: string | readonly string[],
+  paths: string | readonly string[],
   options: TrainTokenizerOptions,
 ): Promise<SubwordDefinition> {
-  const task = checkedTask(files, options);
+  const task = checkedTask(paths, options);
   const { signal } = options;
   signal?.throwIfAborted();
 
@@ -56,17 +63,18 @@ export async function trainSubwords(
   }
 }
 
-function checkedTask(files: string | readonly string[], options: TrainTokenizerOptions): TrainTask {
-  const list: readonly unknown[] = typeof files === 'string' ? [files] : files;
+function checkedTask(paths: string | readonly string[], options: TrainTokenizerOptions): TrainTask {
+  const list: readonly unknown[] = typeof paths === 'string' ? [paths] : paths;
   const invalid = (expected: string, found: unknown): GlmError =>
     new GlmError(
       'GLM_INVALID_ARGUMENT',
       `Tokenizer.train: expected ${expected}, found ${JSON.stringify(found)}`,
     );
   if (!Array.isArray(list) || list.length === 0)
-    throw invalid('the path of a text file, or a list of them', files);
-  for (const file of list) if (typeof file !== 'string') throw invalid('paths of text files', file);
-  const { type, vocabSize, threads = availableParallelism() } = options ?? {};
+    throw invalid('the path of a text file, or a list of them', paths);
+  for (const path of list) if (typeof path !== 'string') throw invalid('paths of text files', path);
+  const { type, vocabSize, field = usualRules.field, threads = availableParallelism() } = options ?? {};
+  if (typeof field !== 'string') throw invalid('field to be a string', field);
   if (!Object.hasOwn(leastVocabulary, type)) throw invalid(`type 'bpe' or 'wordpiece'`, type);
   const least = leastVocabulary[type];
   if (!Number.isInteger(vocabSize) || vocabSize < least || vocabSize > largestVocabulary) {
@@ -77,5 +85,5 @@ function checkedTask(files: string | readonly string[], options: TrainTokenizerO
   }
   if (!Number.isInteger(threads) || threads < 1)
     throw invalid('threads to be a whole number from 1', threads);
-  return { files: list as string[], type, vocabSize, threads };
+  return { paths: list as string[], rules: { ...usualRules, field }, type, vocabSize, threads };
 }

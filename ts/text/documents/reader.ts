@@ -1,4 +1,4 @@
-import type { Source } from '../sources.js';
+import type { Source } from './sources.js';
 import { JsonLinesReader } from './json-lines.js';
 import { ParquetReader } from './parquet.js';
 import { TextReader } from './text.js';
@@ -10,6 +10,9 @@ export interface DocumentRules {
   /** The field of a JSON line, or the column of a Parquet file, that holds the text. */
   readonly field: string;
 }
+
+/** @internal */
+export const usualRules: DocumentRules = { documents: 'blank-line', field: 'text' };
 
 /** A stretch of a document's text: where it ends and the next begins, no tokenizer joins anything. */
 export interface Stretch {
@@ -63,5 +66,30 @@ export async function openReader(source: Source, rules: DocumentRules): Promise<
       return JsonLinesReader.open(source, rules.field);
     case 'parquet':
       return ParquetReader.open(source, rules.field);
+  }
+}
+
+/** Reads parts of any sources, in the order that they come in. */
+export class PartReader {
+  readonly #rules: DocumentRules;
+  /** Kept open from part to part: packed files can only be read forward. */
+  #open: { file: string; reader: DocumentReader } | undefined;
+
+  constructor(rules: DocumentRules) {
+    this.#rules = rules;
+  }
+
+  /** The reader of a source, until another source is asked for. */
+  async of(source: Source): Promise<DocumentReader> {
+    if (this.#open?.file === source.file) return this.#open.reader;
+    await this.close();
+    const reader = await openReader(source, this.#rules);
+    this.#open = { file: source.file, reader };
+    return reader;
+  }
+
+  async close(): Promise<void> {
+    await this.#open?.reader.close();
+    this.#open = undefined;
   }
 }

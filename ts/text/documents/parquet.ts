@@ -13,10 +13,10 @@ import {
   parquetSchema,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { GlmError } from '../../../errors.js';
-import { ioError } from '../../../files.js';
-import { openForReading, readExactly } from '../positional-read.js';
-import type { Source } from '../sources.js';
+import { GlmError } from '../../errors.js';
+import { ioError } from '../../files.js';
+import { openForReading, readExactly } from '../../io/positional-read.js';
+import type { Source } from './sources.js';
 import { documentStretches } from './json-lines.js';
 import type { DocumentReader, Part, Stretch } from './reader.js';
 

@@ -28,13 +28,17 @@ const understood = `${[...formatOfExtension.keys()].join(', ')}, each also with 
 /**
  * The files that paths name, each once: files in the order given, folders with everything below them that is understood
  * and globs (`data/**\/*.jsonl.gz`), both sorted by name.
+ * A file of another name that is named itself is of the kind `otherwise`.
  * @throws GlmError GLM_IO for what is missing, GLM_DATA for a file of an unknown kind or when there is none
  */
-export async function findSources(paths: readonly string[]): Promise<Source[]> {
+export async function findSources(
+  paths: readonly string[],
+  { otherwise }: { otherwise?: SourceFormat } = {},
+): Promise<Source[]> {
   const sources = new Map<string, Source>();
   for (const given of paths) {
     for (const file of await filesOf(given)) {
-      if (!sources.has(file)) sources.set(file, await describe(file));
+      if (!sources.has(file)) sources.set(file, await describe(file, otherwise));
     }
   }
   return [...sources.values()];
@@ -80,8 +84,8 @@ function insideCache(relative: string): boolean {
   return relative.split(path.sep).some((part) => part.endsWith(cacheSuffix));
 }
 
-async function describe(file: string): Promise<Source> {
-  const kind = kindOf(file);
+async function describe(file: string, otherwise: SourceFormat | undefined): Promise<Source> {
+  const kind = kindOf(file) ?? (otherwise && { format: otherwise, gzip: false });
   if (kind === undefined) {
     throw new GlmError(
       'GLM_DATA',

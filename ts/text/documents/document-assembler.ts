@@ -1,4 +1,4 @@
-import { isBlank } from '../../../text/white-space.js';
+import { isBlank } from '../white-space.js';
 import type { Stretch } from './reader.js';
 
 /** Characters from which on a document's text is given in stretches, and of a batch of stretches. */

@@ -1,7 +1,7 @@
 import { read } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { GlmError } from '../../errors.js';
-import { ioError } from '../../files.js';
+import { GlmError } from '../errors.js';
+import { ioError } from '../files.js';
 
 /** @throws GlmError GLM_IO */
 export async function openForReading(file: string): Promise<FileHandle> {

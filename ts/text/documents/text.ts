@@ -1,4 +1,4 @@
-import type { Source } from '../sources.js';
+import type { Source } from './sources.js';
 import { type ByteStream, openBytes } from './bytes.js';
 import { DocumentAssembler } from './document-assembler.js';
 import { LineReader } from './lines.js';

@@ -1,6 +1,6 @@
-import { isBlank } from '../../../text/white-space.js';
-import { stretches } from '../../../text/stretches.js';
-import type { Source } from '../sources.js';
+import { isBlank } from '../white-space.js';
+import { stretches } from '../stretches.js';
+import type { Source } from './sources.js';
 import { type ByteStream, openBytes } from './bytes.js';
 import { LineError, LineReader } from './lines.js';
 import { decodeLine, withPlace } from './line-text.js';

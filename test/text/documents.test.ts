@@ -13,11 +13,11 @@ import {
   type DocumentRules,
   openReader,
   type Part,
-} from '../../ts/data/corpus/readers/reader.js';
-import { findSources } from '../../ts/data/corpus/sources.js';
+} from '../../ts/text/documents/reader.js';
+import { findSources } from '../../ts/text/documents/sources.js';
 import { withFolder } from '../support/folder.js';
 import { TestRandom } from '../support/random.js';
-import { makeText, makeTexts, makeTokenizer } from './corpus-fixtures.js';
+import { makeText, makeTexts, makeTokenizer } from '../data/corpus-fixtures.js';
 
 type Documents = DocumentRules['documents'];
 

@@ -1,4 +1,4 @@
-import { isBlank } from '../../../text/white-space.js';
+import { isBlank } from '../white-space.js';
 import type { Line, LineReader } from './lines.js';
 import type { Part } from './reader.js';
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { GlmError } from '../../../errors.js';
-import type { Source } from '../sources.js';
+import { GlmError } from '../../errors.js';
+import type { Source } from './sources.js';
 import { openBytes } from './bytes.js';
 import { LineError, lineNumberAt } from './lines.js';
 

@@ -1,9 +1,9 @@
 import { createReadStream, type ReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { GlmError } from '../../../errors.js';
-import { ioError } from '../../../files.js';
-import type { Source } from '../sources.js';
+import { GlmError } from '../../errors.js';
+import { ioError } from '../../files.js';
+import type { Source } from './sources.js';
 
 const chunkBytes = 1 << 18;
 

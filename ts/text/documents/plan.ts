@@ -1,11 +1,16 @@
-import { countParts, type DocumentRules, type Part, partOf } from './readers/reader.js';
+import { countParts, type DocumentRules, type Part, partOf } from './reader.js';
 import type { Source } from './sources.js';
-import type { Progress } from './token-folder.js';
 
 /** A part of a source, by its index. */
 export interface PlannedPart {
   readonly source: number;
   readonly part: Part;
+}
+
+/** The part of the sources that comes next. */
+export interface PartPlace {
+  readonly source: number;
+  readonly part: number;
 }
 
 /** The parts of all sources in order. Of packed files only reading shows how many there are. */
@@ -17,7 +22,12 @@ export class Plan {
   #part: number;
   #count: number | undefined;
 
-  constructor(sources: readonly Source[], rules: DocumentRules, partBytes: number, from: Progress['next']) {
+  constructor(
+    sources: readonly Source[],
+    rules: DocumentRules,
+    partBytes: number,
+    from: PartPlace = { source: 0, part: 0 },
+  ) {
     this.#sources = sources;
     this.#rules = rules;
     this.#partBytes = partBytes;
