@@ -1,5 +1,7 @@
 #include <napi.h>
 
+#include <system_error>
+
 #include "batch_object.h"
 #include "cache_object.h"
 #include "device_object.h"
@@ -32,7 +34,11 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
 }  // namespace glm::binding
 
 static Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
-  return glm::binding::initialize(env, exports);
+  try {
+    return glm::binding::initialize(env, exports);
+  } catch (const std::system_error& error) {  // no thread for the stream
+    throw Napi::Error::New(env, error.what());
+  }
 }
 
 NODE_API_MODULE(glm, initialize_addon)

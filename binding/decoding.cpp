@@ -30,42 +30,39 @@ HostCacheStep to_host_cache_step(const Napi::Value& value) {
 }
 
 /// 64 bits from two elements, the lower half first.
-uint64_t wide(const Elements<int32_t>& array, size_t i) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(array.data[2 * i + 1])) << 32 |
-         static_cast<uint32_t>(array.data[2 * i]);
+uint64_t wide(const std::vector<int32_t>& array, size_t i) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(array[2 * i + 1])) << 32 |
+         static_cast<uint32_t>(array[2 * i]);
 }
 
 TokenChoices to_token_choices(const Napi::Value& value, size_t rows) {
   Napi::Object object = to_object(value, "the choices");
-  auto integers = [&](const char* name, size_t length) {
-    Elements<int32_t> array = to_elements<int32_t>(object.Get(name), name);
-    require(array.size == length, Code::kInvalidArgument, "expected ", name, " to have ", length,
-            " elements, found ", array.size);
-    return array;
+  // Copied: reading the next property may run JavaScript.
+  auto array = [&]<class T>(const char* name, size_t length) {
+    std::vector<T> elements = to_vector<T>(object.Get(name), name);
+    require(elements.size() == length, Code::kInvalidArgument, "expected ", name, " to have ", length,
+            " elements, found ", elements.size());
+    return elements;
   };
-  auto floats = [&](const char* name) {
-    Elements<float> array = to_elements<float>(object.Get(name), name);
-    require(array.size == rows, Code::kInvalidArgument, "expected ", name, " to have ", rows,
-            " elements, found ", array.size);
-    return array;
-  };
-  Elements<int32_t> counts = integers("counts", rows), top_k = integers("topK", rows);
-  Elements<int32_t> seeds = integers("seeds", 2 * rows), draws = integers("draws", 2 * rows);
-  Elements<int32_t> offsets = integers("forbiddenOffsets", rows + 1);
-  Elements<float> temperatures = floats("temperatures"), top_p = floats("topP");
+  auto integers = [&](const char* name, size_t length) { return array.operator()<int32_t>(name, length); };
+  auto floats = [&](const char* name) { return array.operator()<float>(name, rows); };
+  std::vector<int32_t> counts = integers("counts", rows), top_k = integers("topK", rows);
+  std::vector<int32_t> seeds = integers("seeds", 2 * rows), draws = integers("draws", 2 * rows);
+  std::vector<int32_t> offsets = integers("forbiddenOffsets", rows + 1);
+  std::vector<float> temperatures = floats("temperatures"), top_p = floats("topP");
   TokenChoices choices{.limit = to_integer(object.Get("limit"), "limit"),
                        .rows = {},
                        .forbidden = to_vector<int32_t>(object.Get("forbidden"), "forbidden")};
   for (size_t i = 0; i < rows; i++) {
-    choices.rows.push_back({.count = counts.data[i],
-                            .forbidden_begin = offsets.data[i],
-                            .forbidden_end = offsets.data[i + 1],
-                            .temperature = temperatures.data[i],
-                            .top_k = top_k.data[i],
-                            .top_p = top_p.data[i],
+    choices.rows.push_back({.count = counts[i],
+                            .forbidden_begin = offsets[i],
+                            .forbidden_end = offsets[i + 1],
+                            .temperature = temperatures[i],
+                            .top_k = top_k[i],
+                            .top_p = top_p[i],
                             .seed = wide(seeds, i),
-                            .blank = static_cast<uint32_t>(draws.data[2 * i]),
-                            .token = static_cast<uint32_t>(draws.data[2 * i + 1])});
+                            .blank = static_cast<uint32_t>(draws[2 * i]),
+                            .token = static_cast<uint32_t>(draws[2 * i + 1])});
   }
   return choices;
 }

@@ -142,9 +142,10 @@ Napi::Value TensorObject::write(const Napi::CallbackInfo& info) {
     require(info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().ByteLength() == tensor.bytes(),
             Code::kInvalidArgument, "expected a typed array of ", tensor.bytes(), " bytes for ",
             name_of(tensor.dtype()), " ", tensor.shape().str());
-    auto array = info[0].As<Napi::TypedArray>();
-    const uint8_t* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-    auto copy = std::make_shared<const std::vector<uint8_t>>(bytes, bytes + array.ByteLength());
+    void* data = nullptr;  // not through ArrayBuffer(): the memory may be shared
+    napi_get_typedarray_info(info.Env(), info[0], nullptr, nullptr, &data, nullptr, nullptr);
+    auto bytes = static_cast<const uint8_t*>(data);
+    auto copy = std::make_shared<const std::vector<uint8_t>>(bytes, bytes + tensor.bytes());
     upload(tensor, copy, copy->data());
     return info.Env().Undefined();
   });

@@ -13,6 +13,7 @@ struct Settings {
   int threads = 0;   // GLM_THREADS: the default number of compute threads; 0: all processors
 };
 
+/// @throws Error kInvalidArgument for a value that cannot be meant
 const Settings& settings();
 
 }  // namespace glm

@@ -1,5 +1,6 @@
 #include "runtime/thread_pool.h"
 
+#include <system_error>
 #include <thread>
 
 #if defined(__x86_64__)
@@ -40,8 +41,12 @@ ThreadPool& ThreadPool::shared() {
 }
 
 void ThreadPool::grow(int threads) {
-  for (; helpers_ < threads - 1; helpers_++) {
-    std::thread([this, index = helpers_] { helper(index); }).detach();
+  try {
+    for (; helpers_ < threads - 1; helpers_++) {
+      std::thread([this, index = helpers_] { helper(index); }).detach();
+    }
+  } catch (const std::system_error&) {
+    // The system gives no more threads: those there are, at least the caller, take all parts.
   }
 }
 

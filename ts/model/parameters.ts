@@ -91,10 +91,15 @@ export class ModelParameters {
     read: (spec: ParameterSpec) => Float32Array | Promise<Float32Array>,
   ): Promise<ModelParameters> {
     const parameters = new ModelParameters(parameterTable(config));
-    for (const spec of parameters.specs) {
-      parameters.tensors.set(spec.name, device.tensor(spec.shape, 'float32', await read(spec), true));
+    try {
+      for (const spec of parameters.specs) {
+        parameters.tensors.set(spec.name, device.tensor(spec.shape, 'float32', await read(spec), true));
+      }
+      return parameters;
+    } catch (error) {
+      for (const tensor of parameters.all()) tensor.dispose();
+      throw error;
     }
-    return parameters;
   }
 
   get(name: string): NativeTensor {

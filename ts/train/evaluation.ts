@@ -16,9 +16,11 @@ export async function evaluateLoss(
 ): Promise<LossOfTokens & { objectives: Partial<Record<ObjectiveName, LossOfTokens>> }> {
   const all = new Mean();
   const objectives = new Map<ObjectiveName, Mean>();
+  let seen = 0;
   for await (const batch of batches) {
     signal?.throwIfAborted();
     const values = await losses(network, batch);
+    seen++;
     const rows = rowsWithLoss(batch).rows;
     let example = 0;
     for (const [i, row] of rows.entries()) {
@@ -29,6 +31,13 @@ export async function evaluateLoss(
       if (!objectives.has(objective)) objectives.set(objective, new Mean());
       objectives.get(objective)!.add(values[i] as number);
     }
+  }
+  if (seen === 0) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      'expected batches of validation data, found none; data that can be read once only has to come from a function, ' +
+        'which is called for each evaluation',
+    );
   }
   return {
     ...all.result(),
@@ -57,7 +66,7 @@ export async function* validationBatches(
   { batchSize, evaluationSamples, seed }: TrainerSettings,
 ): AsyncGenerator<Batch, void, void> {
   if (!(data instanceof Corpus)) {
-    yield* typeof data === 'function' ? data() : data;
+    yield* typeof data === 'function' ? await data() : data;
     return;
   }
   if (objective === undefined) {

@@ -8,7 +8,9 @@ import { type OptimizerOptions, type OptimizerSettings, resolveOptimizer } from 
 import { resolveSchedule, type Schedule, type ScheduleOptions } from './schedule.js';
 
 /** Held-out data, gone through at each evaluation: batches, a function that gives them, or a corpus. */
-export type ValidationData = Corpus | Iterable<Batch> | (() => Iterable<Batch> | AsyncIterable<Batch>);
+export type ValidationData = Corpus | BatchSequence | (() => BatchSequence | Promise<Iterable<Batch>>);
+
+type BatchSequence = Iterable<Batch> | AsyncIterable<Batch>;
 
 export interface DropoutProbabilities {
   embedding: number;

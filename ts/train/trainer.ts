@@ -80,19 +80,24 @@ export class Trainer {
       instructionSet,
       ...(signal && { signal }),
     });
-    const settings = state.options as unknown as TrainerSettings;
-    const trainer = new Trainer(model, {
-      ...settings,
-      ...live,
-      signal,
-      checkpointDir: directory,
-      steps: steps ?? settings.steps,
-    });
-    await loadMoments(checkpoint, trainer.#optimizer);
-    trainer.#optimizer.updates = state.updates;
-    trainer.#step = trainer.#savedStep = state.step;
-    trainer.#draw = state.draw;
-    return trainer;
+    try {
+      const settings = state.options as unknown as TrainerSettings;
+      const trainer = new Trainer(model, {
+        ...settings,
+        ...live,
+        signal,
+        checkpointDir: directory,
+        steps: steps ?? settings.steps,
+      });
+      await loadMoments(checkpoint, trainer.#optimizer);
+      trainer.#optimizer.updates = state.updates;
+      trainer.#step = trainer.#savedStep = state.step;
+      trainer.#draw = state.draw;
+      return trainer;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   /** Finishes the step that is under way, writes a checkpoint and ends the run; it can be resumed. */
@@ -170,7 +175,7 @@ export class Trainer {
       if (this.#step === 0 && samples.length > 0 && evaluateEvery > 0) yield await this.#fillSamples();
       while (this.#step < steps && !this.#stopping) {
         signal?.throwIfAborted();
-        const batches = await upcoming;
+        const batches = await unlessAborted(upcoming, signal);
         if (batches === undefined) break;
         await this.#folder?.describeExamples(() => describeExamples(batches, this.model.tokenizer));
         if (this.#step + 1 < steps) upcoming = fetch(source, this.#step + 1); // while this step computes
@@ -185,8 +190,10 @@ export class Trainer {
       if (signal?.aborted && this.#folder && this.#savedStep !== this.#step) yield await this.save();
       throw error;
     } finally {
-      await upcoming.catch(() => undefined);
-      await source.close();
+      const closed = upcoming.catch(() => undefined).then(() => source.close());
+      // Data that an abort has interrupted may never end.
+      if (signal?.aborted) closed.catch(() => undefined);
+      else await closed;
     }
   }
 
@@ -274,4 +281,14 @@ function fetch(source: BatchSource, step: number): Promise<Batch[] | undefined> 
   const batches = source.next(step);
   batches.catch(() => undefined);
   return batches;
+}
+
+/** What `promise` gives, or the reason of an abort that comes before. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
