@@ -45,20 +45,8 @@ CacheObject& CacheObject::object_of(const Napi::Value& value) {
   return object;
 }
 
-void CacheObject::report(Napi::BasicEnv env) {
-  int64_t bytes = static_cast<int64_t>(cache_->tensor().bytes());
-  if (bytes != reported_bytes_) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - reported_bytes_);
-  reported_bytes_ = bytes;
-}
-
-void CacheObject::forget(Napi::BasicEnv env) {
-  cache_.reset();
-  if (reported_bytes_ > 0) Napi::MemoryManagement::AdjustExternalMemory(env, -reported_bytes_);
-  reported_bytes_ = 0;
-}
-
 Napi::Value CacheObject::dispose(const Napi::CallbackInfo& info) {
-  forget(info.Env());
+  cache_.reset();
   return info.Env().Undefined();
 }
 

@@ -15,18 +15,13 @@ class CacheObject : public Napi::ObjectWrap<CacheObject> {
   static CacheObject& object_of(const Napi::Value& value);
 
   explicit CacheObject(const Napi::CallbackInfo& info);
-  void Finalize(Napi::BasicEnv env) override { forget(env); }
 
   const KeyValueCachePtr& cache() const { return cache_; }
-  /// Tells the garbage collector how large the cache has become.
-  void report(Napi::BasicEnv env);
 
  private:
   Napi::Value dispose(const Napi::CallbackInfo& info);
-  void forget(Napi::BasicEnv env);
 
   KeyValueCachePtr cache_;
-  int64_t reported_bytes_ = 0;
 };
 
 /// NativeCacheStep of ts/native.ts.

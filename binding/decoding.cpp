@@ -104,8 +104,6 @@ Napi::Value DeviceObject::cache_step(const Napi::CallbackInfo& info) {
   auto step = std::make_shared<const CacheStep>(
       is_absent(info[2]) ? make_encoding_step(context_.device, batch, caches)
                          : make_decoding_step(context_.device, batch, caches, to_host_cache_step(info[2])));
-  auto array = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); i++) CacheObject::object_of(array.Get(i)).report(info.Env());
   return CacheStepObject::create(info.Env(), step);
 }
 

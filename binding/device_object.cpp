@@ -92,8 +92,14 @@ DeviceObject::DeviceObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<De
 
 Napi::Value DeviceObject::wrap(Napi::Env env, VariablePtr variable) {
   auto handle = std::make_shared<TensorHandle>(TensorHandle{std::move(variable)});
-  if (!scopes_.empty()) scopes_.back().push_back(handle);
-  return TensorObject::create(env, std::move(handle));
+  Napi::Value object = TensorObject::create(env, handle);
+  // What a scope will dispose must not make the collector think that much waits for it.
+  if (scopes_.empty()) {
+    TensorObject::report(object);
+  } else {
+    scopes_.back().push_back(handle);
+  }
+  return object;
 }
 
 // ---- the device

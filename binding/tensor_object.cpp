@@ -62,9 +62,13 @@ TensorObject::TensorObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Te
   if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "tensors are made by a device's methods");
   handle_ = *info[0].As<Napi::External<std::shared_ptr<TensorHandle>>>().Data();
   info.This().As<Napi::Object>().TypeTag(&kTensorTag);
-  const Variable& variable = *handle_->variable;
-  reported_bytes_ = variable.shape().elements() * size_of(variable.dtype());
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), reported_bytes_);
+}
+
+void TensorObject::report(const Napi::Value& tensor) {
+  TensorObject& object = *Unwrap(tensor.As<Napi::Object>());
+  const Variable& variable = *object.handle_->variable;
+  object.reported_bytes_ = variable.shape().elements() * size_of(variable.dtype());
+  Napi::MemoryManagement::AdjustExternalMemory(tensor.Env(), object.reported_bytes_);
 }
 
 void TensorObject::Finalize(Napi::BasicEnv env) { forget(env); }

@@ -23,6 +23,8 @@ class TensorObject : public Napi::ObjectWrap<TensorObject> {
  public:
   static void define(Napi::Env env, Napi::Object exports);
   static Napi::Value create(Napi::Env env, std::shared_ptr<TensorHandle> handle);
+  /// Tells V8 of the memory that a JavaScript tensor holds, so that it is collected in time when it is dropped.
+  static void report(const Napi::Value& tensor);
   /// The variable of a JavaScript tensor. Throws kInvalidArgument for anything else, kDisposed after
   /// dispose().
   static VariablePtr variable_of(const Napi::Value& value, const char* name);
@@ -46,7 +48,7 @@ class TensorObject : public Napi::ObjectWrap<TensorObject> {
   void forget(Napi::BasicEnv env);
 
   std::shared_ptr<TensorHandle> handle_;
-  int64_t reported_bytes_ = 0;  // to V8, so that it collects dropped tensors in time
+  int64_t reported_bytes_ = 0;
 };
 
 /// A promise of the tensor's contents as a typed array (bfloat16 as Uint16Array bits).
