@@ -23,7 +23,8 @@ class TensorObject : public Napi::ObjectWrap<TensorObject> {
  public:
   static void define(Napi::Env env, Napi::Object exports);
   static Napi::Value create(Napi::Env env, std::shared_ptr<TensorHandle> handle);
-  /// Tells V8 of the memory that a JavaScript tensor holds, so that it is collected in time when it is dropped.
+  /// Tells V8 of the memory that a JavaScript tensor holds, so that it is collected in time when it is
+  /// dropped.
   static void report(const Napi::Value& tensor);
   /// The variable of a JavaScript tensor. Throws kInvalidArgument for anything else, kDisposed after
   /// dispose().
