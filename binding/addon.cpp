@@ -6,6 +6,7 @@
 #include "cache_object.h"
 #include "device_object.h"
 #include "environment.h"
+#include "file_arrays.h"
 #include "span_builder_object.h"
 #include "tensor_object.h"
 
@@ -21,6 +22,7 @@ Napi::Value set_error_class(const Napi::CallbackInfo& info) {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   Environment::create(env);
   exports["setErrorClass"] = Napi::Function::New<set_error_class>(env, "setErrorClass");
+  exports["readArrays"] = Napi::Function::New<read_file_arrays>(env, "readArrays");
   TensorObject::define(env, exports);
   BatchObject::define(env, exports);
   CacheObject::define(env);

@@ -5,6 +5,8 @@
 #include "arguments.h"
 #include "batch_object.h"
 #include "environment.h"
+#include "file_arrays.h"
+#include "io/load_tensor.h"
 
 namespace glm::binding {
 namespace {
@@ -54,6 +56,8 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
           InstanceMethod<&DeviceObject::call<&DeviceObject::synchronize>>("synchronize"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::tensor>>("tensor"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::normal>>("normal"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::load>>("load"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::map>>("map"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::batch>>("batch"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::open_scope>>("openScope"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::close_scope>>("closeScope"),
@@ -173,6 +177,27 @@ Napi::Value DeviceObject::normal(const Napi::CallbackInfo& info) {
                                         static_cast<uint64_t>(to_integer(options.Get("seed"), "seed")),
                                         static_cast<uint64_t>(to_integer(options.Get("site"), "site")),
                                         to_boolean(options.Get("requiresGradient"), "requiresGradient")));
+}
+
+/// load(tensor, arrays): reads them into the beginning of the tensor.
+Napi::Value DeviceObject::load(const Napi::CallbackInfo& info) {
+  const Tensor& tensor = TensorObject::variable_of(info[0], "tensor")->tensor();
+  JoinedArrays arrays = to_joined_arrays(info[1]);
+  bool fits = arrays.shape.elements() <= tensor.shape().elements();
+  require(
+      fits && arrays.shape.rows() <= tensor.shape().rows() && arrays.shape.last() == tensor.shape().last(),
+      Code::kInvalidArgument, "expected arrays for a tensor ", tensor.shape().str(), ", found ",
+      arrays.shape.str());
+  load_into(tensor, std::move(arrays));
+  return info.Env().Undefined();
+}
+
+/// map(array, requiresGradient): a tensor over the file, or null.
+Napi::Value DeviceObject::map(const Napi::CallbackInfo& info) {
+  Tensor tensor = map_tensor(context_.device, to_file_array(info[0]));
+  if (!tensor) return info.Env().Null();
+  bool requires_gradient = to_boolean(info[1], "requiresGradient");
+  return wrap(info.Env(), std::make_shared<Variable>(context_.device, std::move(tensor), requires_gradient));
 }
 
 Napi::Value DeviceObject::batch(const Napi::CallbackInfo& info) {

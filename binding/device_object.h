@@ -31,6 +31,8 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
   Napi::Value tensor(const Napi::CallbackInfo& info);
   Napi::Value normal(const Napi::CallbackInfo& info);
+  Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value map(const Napi::CallbackInfo& info);
   Napi::Value batch(const Napi::CallbackInfo& info);
 
   Napi::Value open_scope(const Napi::CallbackInfo& info);

@@ -21,7 +21,19 @@ const cppLayers = {
   binding: ['base', 'runtime', 'backend', 'cpu', 'cuda', 'tensor', 'autograd', 'ops', 'io'],
 };
 
-const foundation = ['errors', 'shape', 'files', 'io', 'native', 'tensor', 'text', 'data', 'model', 'metrics'];
+const foundation = [
+  'errors',
+  'shape',
+  'files',
+  'io',
+  'native',
+  'tensor',
+  'text',
+  'data',
+  'model',
+  'checkpoint',
+  'metrics',
+];
 const tsLayers = {
   errors: [],
   shape: [],
@@ -34,6 +46,7 @@ const tsLayers = {
   metrics: ['errors'],
   data: ['errors', 'files', 'io', 'native', 'text'],
   model: ['errors', 'shape', 'files', 'io', 'native', 'tensor', 'data'],
+  checkpoint: ['errors', 'shape', 'files', 'io', 'native', 'model'],
   generate: foundation,
   glm: [...foundation, 'generate'],
   train: [...foundation, 'generate', 'glm'],

@@ -1,25 +1,27 @@
 /** The facade: one class that people use. The work is done by the folders it imports. */
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { openCheckpoint } from './checkpoint/checkpoint.js';
+import { loadParameters } from './checkpoint/load-parameters.js';
+import { configText } from './checkpoint/config-file.js';
 import type { Batch } from './data/batch.js';
 import { GlmError } from './errors.js';
-import { ioError, writeFileAtomically } from './files.js';
+import { writeFileAtomically } from './files.js';
 import type { FillResult } from './generate/fill.js';
 import { Generator } from './generate/generator.js';
 import type { FillOptions } from './generate/options.js';
 import type { PromptInput } from './generate/prompt.js';
 import type { Choices, ScoreOptions } from './generate/score.js';
 import type { StreamChunk } from './generate/stream.js';
-import { SafetensorsFile, writeSafetensors } from './io/safetensors.js';
+import { writeSafetensors } from './io/safetensors.js';
 import { type GlmConfig, type GlmConfigInput, positionRows, resolveConfig } from './model/config.js';
 import { allRows, feed, rowsWithLoss } from './model/feed.js';
 import { accumulateGradients, losses, sum } from './model/gradients.js';
 import { Lock } from './model/lock.js';
-import { ModelParameters, parameterTable } from './model/parameters.js';
+import { ModelParameters } from './model/parameters.js';
 import { rotaryTable } from './model/rotary.js';
-import { type Network, rowLogits } from './model/transformer.js';
+import { type Network, rowHiddenStates, rowLogits } from './model/transformer.js';
 import { elementCount } from './shape.js';
 import { native, type NativeDevice } from './native.js';
 import { hasTokenizer } from './text/folder.js';
@@ -43,6 +45,8 @@ export interface CreateOptions extends DeviceOptions {
 }
 
 export interface LoadOptions extends DeviceOptions {
+  /** Keys that hold instead of the checkpoint's. A larger `max_sequence_length` extends the position tables. */
+  config?: Partial<GlmConfig>;
   signal?: AbortSignal;
   onProgress?: (progress: { loaded: number; total: number }) => void;
 }
@@ -93,32 +97,29 @@ export class GLM {
     });
   }
 
-  /** Loads a model folder: `config.json`, `model.safetensors`, and tokenizer files if it has any. */
-  static async load(directory: string, options: LoadOptions = {}): Promise<GLM> {
+  /**
+   * Loads a checkpoint: a folder of the Hub (safetensors or PyTorch files, whole or in shards), of the original or of
+   * DeepSpeed (any number of model-parallel ranks), or one file. Weights are used in the mapped file where their type allows;
+   * so a file that is in use must not be made shorter or written over, only replaced.
+   */
+  static async load(location: string, options: LoadOptions = {}): Promise<GLM> {
     checkOptions('GLM.load', options, [
       'device',
       'dtype',
       'threads',
       'instructionSet',
+      'config',
       'signal',
       'onProgress',
     ]);
-    const config = resolveConfig(await readConfig(path.join(directory, 'config.json')));
-    const tokenizer = (await hasTokenizer(directory)) ? await Tokenizer.load(directory) : undefined;
-    const device = openDevice(options);
-    const file = await SafetensorsFile.open(path.join(directory, 'model.safetensors'));
+    const checkpoint = await openCheckpoint(location, options.config);
     try {
-      const entries = matchWeights(file, config);
-      let loaded = 0;
-      const parameters = await ModelParameters.from(device, config, async ({ name }) => {
-        options.signal?.throwIfAborted();
-        const floats = await file.readFloats(entries.get(name)!);
-        options.onProgress?.({ loaded: ++loaded, total: entries.size });
-        return floats;
-      });
-      return new GLM(makeNetwork(device, config, parameters, options), tokenizer);
+      const tokenizer = await loadTokenizer(checkpoint.folders);
+      const device = openDevice(options);
+      const parameters = await loadParameters(device, checkpoint, options);
+      return new GLM(makeNetwork(device, checkpoint.config, parameters, options), tokenizer);
     } finally {
-      await file.close();
+      await checkpoint.close();
     }
   }
 
@@ -128,19 +129,21 @@ export class GLM {
     const { specs } = this.network.parameters;
     await writeSafetensors(
       path.join(directory, 'model.safetensors'),
-      specs.map(({ name, shape }) => ({
-        name,
-        type: 'F32',
-        shape,
-        bytes: async () => {
-          const floats = await this.readParameter(name);
-          return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
-        },
-      })),
+      specs.map(({ name, shape }) => {
+        const tensor = this.network.parameters.get(name);
+        return {
+          name,
+          type: tensor.dtype === 'bfloat16' ? 'BF16' : 'F32',
+          shape,
+          bytes: async () => {
+            const { buffer, byteOffset, byteLength } = await tensor.read();
+            return new Uint8Array(buffer, byteOffset, byteLength);
+          },
+        };
+      }),
     );
     await this.tokenizer?.save(directory);
-    const config = { model_type: 'glm', architectures: ['GLMForConditionalGeneration'], ...this.config };
-    await writeFileAtomically(path.join(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    await writeFileAtomically(path.join(directory, 'config.json'), configText(this.config));
   }
 
   get device(): string {
@@ -172,20 +175,24 @@ export class GLM {
         `expected the name of a parameter, found "${name}"; parameters() lists them`,
       );
     }
-    return (await tensor.read()) as Float32Array;
+    if (tensor.dtype === 'float32') return (await tensor.read()) as Float32Array;
+    const floats = this.network.device.cast(tensor, 'float32');
+    const values = floats.read();
+    floats.dispose();
+    return (await values) as Float32Array;
   }
 
   /** Logits of every token, or of the tokens in `rows`: [N or rows.length, vocab_size], row-major. */
   async forward(batch: Batch, options: { rows?: Int32Array } = {}): Promise<{ logits: Float32Array }> {
-    this.#check();
-    checkOptions('forward', options, ['rows']);
-    const wanted = options.rows === undefined ? allRows(batch) : { rows: options.rows };
-    const input = feed(this.network, batch, wanted);
-    const tensor = rowLogits(this.network, input);
-    input.dispose();
-    const logits = tensor.read();
-    tensor.dispose();
-    return { logits: (await logits) as Float32Array };
+    return { logits: await this.#compute('forward', rowLogits, batch, options) };
+  }
+
+  /** The last layer's hidden states of every token, or of the tokens in `rows`: [N or rows.length, hidden_size], row-major. */
+  async hiddenStates(
+    batch: Batch,
+    options: { rows?: Int32Array } = {},
+  ): Promise<{ hiddenStates: Float32Array }> {
+    return { hiddenStates: await this.#compute('hiddenStates', rowHiddenStates, batch, options) };
   }
 
   /** Mean cross-entropy over the loss tokens (natural logarithm), and their number. No loss token: 0. */
@@ -277,6 +284,23 @@ export class GLM {
     this.dispose();
   }
 
+  async #compute(
+    where: string,
+    compute: typeof rowLogits,
+    batch: Batch,
+    options: { rows?: Int32Array },
+  ): Promise<Float32Array> {
+    this.#check();
+    checkOptions(where, options, ['rows']);
+    const wanted = options.rows === undefined ? allRows(batch) : { rows: options.rows };
+    const input = feed(this.network, batch, wanted);
+    const tensor = compute(this.network, input);
+    input.dispose();
+    const values = tensor.read();
+    tensor.dispose();
+    return (await values) as Float32Array;
+  }
+
   #check(): void {
     if (this.#disposed) {
       throw new GlmError(
@@ -361,39 +385,8 @@ function makeNetwork(
   };
 }
 
-async function readConfig(file: string): Promise<GlmConfigInput> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw ioError(`cannot read ${file}`, cause);
-  });
-  try {
-    return JSON.parse(text) as GlmConfigInput;
-  } catch (cause) {
-    throw new GlmError(
-      'GLM_CORRUPT_FILE',
-      `${file}: expected JSON, found something else; get the file again`,
-      { cause },
-    );
-  }
-}
-
-/** The file's entry for each parameter. Throws `GLM_MISSING_WEIGHTS`, `GLM_CHECKPOINT_FORMAT`. */
-function matchWeights(file: SafetensorsFile, config: GlmConfig) {
-  const table = parameterTable(config);
-  const missing = table.filter(({ name }) => !file.entries.has(name)).map(({ name }) => name);
-  if (missing.length > 0) {
-    throw new GlmError(
-      'GLM_MISSING_WEIGHTS',
-      `${file.file}: expected ${table.length} weights, found ${table.length - missing.length}; missing: ${missing.join(', ')}`,
-    );
-  }
-  for (const { name, shape } of table) {
-    const found = file.entries.get(name)!.shape;
-    if (found.join() !== shape.join()) {
-      throw new GlmError(
-        'GLM_CHECKPOINT_FORMAT',
-        `${file.file}: expected ${name} to be [${shape.join(', ')}] as config.json says, found [${found.join(', ')}]`,
-      );
-    }
-  }
-  return new Map(table.map(({ name }) => [name, file.entries.get(name)!]));
+/** The tokenizer of the first folder that has one. */
+async function loadTokenizer(folders: readonly string[]): Promise<Tokenizer | undefined> {
+  for (const folder of folders) if (await hasTokenizer(folder)) return Tokenizer.load(folder);
+  return undefined;
 }

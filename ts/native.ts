@@ -100,6 +100,23 @@ export interface NativeBatchLimits {
   blockPositions: number;
 }
 
+/** An array in a file; see FileArray of ts/io/file-array.ts. */
+export interface NativeFileArray {
+  /** Of an open file; valid during the call. */
+  descriptor: number;
+  type: string;
+  begin: number;
+  shape: readonly number[];
+  strides: readonly number[];
+}
+
+/** Arrays joined along an axis: together they are `shape`. */
+export interface NativeJoinedArrays {
+  shape: readonly number[];
+  axis: number;
+  parts: readonly NativeFileArray[];
+}
+
 export interface NativeDevice {
   readonly name: string;
   readonly threads: number;
@@ -116,6 +133,10 @@ export interface NativeDevice {
     shape: number[],
     options: { mean?: number; deviation: number; seed: number; site: number; requiresGradient: boolean },
   ): NativeTensor;
+  /** Reads arrays into the beginning of a tensor. */
+  load(tensor: NativeTensor, arrays: NativeJoinedArrays): void;
+  /** A tensor over an array where it lies in its file, or null where that cannot be. */
+  map(array: NativeFileArray, requiresGradient: boolean): NativeTensor | null;
   batch(arrays: NativeBatchArrays, limits: NativeBatchLimits): NativeBatch;
 
   openScope(): void;
@@ -289,6 +310,8 @@ export interface NativeAddon {
   }) => NativeDevice;
   NativeSpanBuilder: new (options: NativeSpanOptions) => NativeSpanBuilder;
   layOutSpans(layout: NativeSpanLayout): NativeSpanBatch;
+  /** The bytes of arrays, converted to `dtype`. */
+  readArrays(arrays: NativeJoinedArrays, dtype: DType): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 function load(): NativeAddon {

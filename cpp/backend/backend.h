@@ -19,6 +19,8 @@ class Backend {
   virtual Kernels& kernels() = 0;
   virtual MemorySource& memory() = 0;
 
+  /// Whether its kernels use the host's memory: then a file may be used where it is mapped.
+  virtual bool uses_host_memory() const { return false; }
   virtual void upload(void* device, const void* host, size_t bytes) = 0;
   virtual void download(void* host, const void* device, size_t bytes) = 0;
   /// Returns when all work that was started on the device is done. Throws what it failed with.

@@ -17,7 +17,16 @@ class Storage {
  public:
   Storage(std::shared_ptr<Device> device, size_t bytes)
       : device_(std::move(device)), bytes_(bytes), address_(device_->allocator().allocate(bytes)) {}
-  ~Storage() { device_->allocator().release(address_); }
+  /// Memory from elsewhere: a mapped file.
+  Storage(std::shared_ptr<Device> device, size_t bytes, std::shared_ptr<void> memory)
+      : device_(std::move(device)), bytes_(bytes), address_(memory.get()), foreign_(std::move(memory)) {}
+  ~Storage() {
+    if (foreign_) {
+      device_->stream().enqueue([memory = std::move(foreign_)] {});  // behind what uses it
+    } else {
+      device_->allocator().release(address_);
+    }
+  }
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
@@ -29,6 +38,7 @@ class Storage {
   std::shared_ptr<Device> device_;
   size_t bytes_;
   void* address_;
+  std::shared_ptr<void> foreign_;
 };
 
 /// A dense row-major array on a device. Copies share the storage. Without storage it is empty: `!tensor`.
@@ -38,6 +48,12 @@ class Tensor {
   /// Undefined contents.
   Tensor(const std::shared_ptr<Device>& device, const Shape& shape, DType dtype)
       : storage_(std::make_shared<Storage>(device, static_cast<size_t>(shape.elements() * size_of(dtype)))),
+        shape_(shape),
+        dtype_(dtype) {}
+  /// Over memory that the device can use and that is not its allocator's.
+  Tensor(const std::shared_ptr<Device>& device, const Shape& shape, DType dtype, std::shared_ptr<void> memory)
+      : storage_(std::make_shared<Storage>(device, static_cast<size_t>(shape.elements() * size_of(dtype)),
+                                           std::move(memory))),
         shape_(shape),
         dtype_(dtype) {}
 

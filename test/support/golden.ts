@@ -42,7 +42,7 @@ export class GoldenTensors {
     const numbers = new Map<string, Float32Array | number[]>();
     const shapes = new Map<string, number[]>();
     for (const entry of file.entries.values()) {
-      shapes.set(entry.name, entry.shape);
+      shapes.set(entry.name, [...entry.shape]);
       const value =
         entry.type === 'I64'
           ? Array.from(new BigInt64Array((await file.read(entry)).buffer), Number)

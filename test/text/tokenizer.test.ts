@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 
 import { hasTokenizer } from '../../ts/text/folder.js';
 import { type LoadTokenizerOptions, Tokenizer } from '../../ts/text/tokenizer.js';
-import { failsWith } from './fails-with.js';
+import { failsWith } from '../support/fails-with.js';
 import { copyVocabulary, vocabularyFiles, writeJson } from './published.js';
 import { testWith } from './shared-files.js';
 import { speechFiles } from './speeches.js';

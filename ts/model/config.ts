@@ -23,6 +23,8 @@ export interface GlmConfig {
   gelu: 'tanh' | 'erf';
   /** `learned` tables, as every published GLM; `rotary` turns half of each head by each kind of position. */
   position_encoding: 'learned' | 'rotary';
+  /** `false`: the model gives hidden states, and no logits. */
+  output_predict: boolean;
 }
 
 /** What `GLM.create` takes: at least the sizes. */
@@ -41,6 +43,7 @@ const defaults = {
   layernorm_epsilon: 1e-5,
   gelu: 'tanh',
   position_encoding: 'learned',
+  output_predict: true,
 } as const;
 
 type Sizes = [
@@ -88,7 +91,6 @@ const ignoredKeys = new Set([
   'checkpoint_activations',
   'checkpoint_num_layers',
   'parallel_output',
-  'output_predict',
   'attention_scale',
   'relative_encoding',
   'spell_length',
@@ -97,6 +99,34 @@ const ignoredKeys = new Set([
   'classifier_dropout',
   'num_labels',
 ]);
+
+/** Whether a key of `config.json` says something about the model. */
+export function isConfigKey(key: string): key is keyof GlmConfig {
+  return Object.hasOwn(largest, key) || Object.hasOwn(defaults, key);
+}
+
+/** Whether a key is one of the Hub's that change nothing here. */
+export function isIgnoredKey(key: string): boolean {
+  return ignoredKeys.has(key);
+}
+
+/**
+ * The keys of the Hub's `GLMConfig` that change nothing here, for programs that read `config.json` after us.
+ * Source: `configuration_glm.py` of the published port.
+ */
+export const hubKeys = {
+  model_type: 'glm',
+  architectures: ['GLMForConditionalGeneration'],
+  max_memory_length: 0,
+  checkpoint_activations: false,
+  checkpoint_num_layers: 1,
+  parallel_output: true,
+  relative_encoding: false,
+  spell_length: null,
+  spell_func: 'lstm',
+  attention_scale: 1.0,
+  pool_token: 'cls',
+} as const;
 
 function fail(message: string): never {
   throw new GlmError('GLM_INVALID_ARGUMENT', message);
@@ -133,7 +163,7 @@ function oneOf(config: Record<string, unknown>, key: string, values: readonly un
 }
 
 /** Models of other architectures that share the name or the file. */
-function refuseOtherModels(config: Readonly<Record<string, unknown>>): void {
+export function refuseOtherModels(config: Readonly<Record<string, unknown>>): void {
   const refuse = (what: string): never => {
     throw new GlmError(
       'GLM_INCOMPATIBLE_MODEL',
@@ -147,6 +177,9 @@ function refuseOtherModels(config: Readonly<Record<string, unknown>>): void {
     refuse(
       'a configuration of another architecture (num_hidden_layers, rope_theta: GLM-4); use its own library',
     );
+  }
+  if (config.model_type === 'chatglm' || config.padded_vocab_size !== undefined) {
+    refuse('a ChatGLM or GLM-4 model (model_type chatglm, padded_vocab_size); use its own library');
   }
   if (config.relative_encoding === true)
     refuse('relative_encoding (Transformer-XL positions), which is not supported');
@@ -188,6 +221,7 @@ export function resolveConfig(input: string | GlmConfigInput): GlmConfig {
   numberIn(known, 'initializer_range', 0, 1e3);
   numberIn(known, 'layernorm_epsilon', Number.MIN_VALUE, 1);
   oneOf(known, 'block_position_encoding', [true, false]);
+  oneOf(known, 'output_predict', [true, false]);
   oneOf(known, 'gelu', ['tanh', 'erf']);
   oneOf(known, 'position_encoding', ['learned', 'rotary']);
   const config = known as unknown as GlmConfig;

@@ -84,22 +84,11 @@ export class ModelParameters {
     return parameters;
   }
 
-  /** Parameters with the given values, one array of float32 per row of the table. */
-  static async from(
-    device: NativeDevice,
-    config: GlmConfig,
-    read: (spec: ParameterSpec) => Float32Array | Promise<Float32Array>,
-  ): Promise<ModelParameters> {
-    const parameters = new ModelParameters(parameterTable(config));
-    try {
-      for (const spec of parameters.specs) {
-        parameters.tensors.set(spec.name, device.tensor(spec.shape, 'float32', await read(spec), true));
-      }
-      return parameters;
-    } catch (error) {
-      for (const tensor of parameters.all()) tensor.dispose();
-      throw error;
-    }
+  /** Parameters that are on the device already, in the order of the table. */
+  static of(specs: readonly ParameterSpec[], tensors: readonly NativeTensor[]): ModelParameters {
+    const parameters = new ModelParameters(specs);
+    for (const [i, { name }] of specs.entries()) parameters.tensors.set(name, tensors[i] as NativeTensor);
+    return parameters;
   }
 
   get(name: string): NativeTensor {

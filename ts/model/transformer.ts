@@ -6,6 +6,7 @@
  * N tokens of all examples lie in one row, h is the model's width.
  */
 
+import { GlmError } from '../errors.js';
 import type { NativeBatch, NativeCacheStep, NativeDevice, NativeDropout, NativeTensor } from '../native.js';
 import { checkpoint, scope } from '../tensor/scope.js';
 import type { GlmConfig } from './config.js';
@@ -115,7 +116,8 @@ export function rowLosses(
   batch: NativeBatch,
   options: { training?: Training; smoothing?: number; gradientScale?: number; cached?: NativeCacheStep } = {},
 ): NativeTensor {
-  const { device, parameters } = network;
+  const { device, config, parameters } = network;
+  checkPredicts(config);
   const { training, cached, ...loss } = options;
   return scope(device, () => {
     const hidden = device.gatherRows(batch, hiddenStates(network, batch, training, cached));
@@ -125,11 +127,34 @@ export function rowLosses(
 
 /** Logits of the batch's rows over the vocabulary, [rows, V], in float32 whatever the model computes with. */
 export function rowLogits(network: Network, batch: NativeBatch, cached?: NativeCacheStep): NativeTensor {
-  const { device, parameters } = network;
+  const { device, config, parameters } = network;
+  checkPredicts(config);
+  return scope(device, () =>
+    device.linear(rowHiddenStates(network, batch, cached), parameters.get('word_embeddings.weight'), null),
+  );
+}
+
+/** Hidden states of the batch's rows, [rows, h], in float32 whatever the model computes with. */
+export function rowHiddenStates(
+  network: Network,
+  batch: NativeBatch,
+  cached?: NativeCacheStep,
+): NativeTensor {
+  const { device } = network;
   return scope(device, () => {
     const hidden = device.gatherRows(batch, hiddenStates(network, batch, undefined, cached));
-    return device.linear(device.cast(hidden, 'float32'), parameters.get('word_embeddings.weight'), null);
+    return device.cast(hidden, 'float32');
   });
+}
+
+/** A configuration with `output_predict: false` is of a model that gives hidden states only. */
+function checkPredicts({ output_predict }: GlmConfig): void {
+  if (output_predict) return;
+  throw new GlmError(
+    'GLM_INCOMPATIBLE_MODEL',
+    'expected a model that predicts tokens, found output_predict false in its configuration: it gives hidden states only ' +
+      '(hiddenStates); load it with config: { output_predict: true } to use its word embeddings as an output projection',
+  );
 }
 
 function layerNorm({ device, config, parameters }: Network, name: string, x: NativeTensor): NativeTensor {

@@ -202,7 +202,7 @@ export async function loadMoments(folder: string, optimizer: Optimizer): Promise
         if (entry === undefined || entry.shape.join() !== tensor.shape.join()) {
           throw new GlmError(
             'GLM_CORRUPT_FILE',
-            `${file.file}: expected ${kind}.${name} [${tensor.shape.join(', ')}], found ${entry === undefined ? 'none' : `[${entry.shape.join(', ')}]`}`,
+            `${file.file.path}: expected ${kind}.${name} [${tensor.shape.join(', ')}], found ${entry === undefined ? 'none' : `[${entry.shape.join(', ')}]`}`,
           );
         }
         tensor.write(await file.readFloats(entry));

@@ -60,6 +60,7 @@ class CpuBackend final : public Backend {
 
   Kernels& kernels() override { return *kernels_; }
   MemorySource& memory() override { return *memory_; }
+  bool uses_host_memory() const override { return true; }
   void upload(void* device, const void* host, size_t bytes) override { copy(device, host, bytes); }
   void download(void* host, const void* device, size_t bytes) override { copy(host, device, bytes); }
   void synchronize() override {}

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { byteCharacters, byteOrder } from '../../../ts/text/byte-level-bpe.js';
 import { Tokenizer } from '../../../ts/text/tokenizer.js';
 import type { TrainTokenizerOptions } from '../../../ts/text/train/train.js';
-import { failsWith } from '../fails-with.js';
+import { failsWith } from '../../support/fails-with.js';
 import { referenceMerges } from '../reference-bpe.js';
 import { speechFiles } from '../speeches.js';
 import { withTemporaryFolder } from '../temporary-folder.js';

@@ -1,0 +1,102 @@
+/** Parameters on their device: in place over the mapped file where that can be, else read and converted natively. */
+
+import { ModelParameters, type ParameterSpec } from '../model/parameters.js';
+import type { DType, NativeDevice, NativeTensor } from '../native.js';
+import { elementCount } from '../shape.js';
+import { type Checkpoint, checkComplete } from './checkpoint.js';
+import { arrayForNative, forNative, typeOf, type Weight } from './weight.js';
+
+export interface LoadProgress {
+  loaded: number;
+  total: number;
+}
+
+/**
+ * Loads what an open checkpoint has.
+ * @throws GlmError GLM_MISSING_WEIGHTS, GLM_CHECKPOINT_FORMAT, GLM_CORRUPT_FILE, GLM_IO, GLM_OUT_OF_MEMORY
+ */
+export async function loadParameters(
+  device: NativeDevice,
+  checkpoint: Checkpoint,
+  {
+    signal,
+    onProgress,
+  }: { signal?: AbortSignal | undefined; onProgress?: ((progress: LoadProgress) => void) | undefined },
+): Promise<ModelParameters> {
+  checkComplete(checkpoint);
+  const { specs, weights } = checkpoint;
+  const tensors: NativeTensor[] = [];
+  try {
+    for (const [site, spec] of specs.entries()) {
+      signal?.throwIfAborted();
+      const weight = weights.get(spec.name)!;
+      const dtype = dtypeOf(spec, checkpoint);
+      const mapped = inPlace(device, weight, spec, dtype);
+      tensors.push(mapped ?? read(device, weight, spec, dtype, site));
+      if (mapped === null) await device.synchronize(); // what was read, not what was enqueued
+      onProgress?.({ loaded: site + 1, total: specs.length });
+    }
+  } catch (error) {
+    for (const tensor of tensors) tensor.dispose();
+    throw error;
+  }
+  return ModelParameters.of(specs, tensors);
+}
+
+/** Matrices keep a half type that kernels know; the embeddings have one type; everything else is float32. */
+function dtypeOf({ name, shape }: ParameterSpec, { specs, weights }: Checkpoint): DType {
+  if (shape.length !== 2) return 'float32';
+  const isEmbedding = (other: string) => other.endsWith('embeddings.weight');
+  const together = isEmbedding(name) ? specs.filter((spec) => isEmbedding(spec.name)) : [{ name, shape }];
+  const allHalf = together.every((spec) => {
+    const weight = weights.get(spec.name);
+    return weight !== undefined && typeOf(weight) === 'BF16' && !grows(weight, spec.shape);
+  });
+  return allHalf ? 'bfloat16' : 'float32';
+}
+
+/** Whether a table has fewer rows than it is to have. */
+function grows(weight: Weight, shape: readonly number[]): boolean {
+  return weight.shape.join() !== shape.join();
+}
+
+const fileTypes: Partial<Record<DType, string>> = { float32: 'F32', bfloat16: 'BF16' };
+
+function inPlace(
+  device: NativeDevice,
+  weight: Weight,
+  spec: ParameterSpec,
+  dtype: DType,
+): NativeTensor | null {
+  const [part] = weight.parts;
+  const fitting =
+    part !== undefined &&
+    weight.parts.length === 1 &&
+    part.type === fileTypes[dtype] &&
+    part.shape.join() === spec.shape.join();
+  return fitting ? device.map(arrayForNative(part), true) : null;
+}
+
+function read(
+  device: NativeDevice,
+  weight: Weight,
+  { shape, initial }: ParameterSpec,
+  dtype: DType,
+  site: number,
+): NativeTensor {
+  // New rows of a position table begin as the original's do: as those of a new model.
+  const tensor =
+    grows(weight, shape) && 'deviation' in initial
+      ? device.normal(shape, { deviation: initial.deviation, seed: 0, site, requiresGradient: true })
+      : device.tensor(shape, dtype, null, true);
+  device.load(tensor, forNative(weight));
+  return tensor;
+}
+
+/** The bytes of a model's parameters as they will be held. */
+export function parameterBytes(checkpoint: Checkpoint): number {
+  return checkpoint.specs.reduce(
+    (sum, spec) => sum + elementCount(spec.shape) * (dtypeOf(spec, checkpoint) === 'bfloat16' ? 2 : 4),
+    0,
+  );
+}
