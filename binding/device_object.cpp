@@ -58,6 +58,7 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
           InstanceMethod<&DeviceObject::call<&DeviceObject::normal>>("normal"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::load>>("load"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::map>>("map"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::trainable>>("trainable"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::batch>>("batch"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::open_scope>>("openScope"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::close_scope>>("closeScope"),
@@ -198,6 +199,14 @@ Napi::Value DeviceObject::map(const Napi::CallbackInfo& info) {
   if (!tensor) return info.Env().Null();
   bool requires_gradient = to_boolean(info[1], "requiresGradient");
   return wrap(info.Env(), std::make_shared<Variable>(context_.device, std::move(tensor), requires_gradient));
+}
+
+/// trainable(parameter): it, or a float32 copy in its stead where an optimizer could not update it.
+Napi::Value DeviceObject::trainable(const Napi::CallbackInfo& info) {
+  const Tensor& tensor = TensorObject::variable_of(info[0], "parameter")->tensor();
+  if (tensor.dtype() == DType::kFloat32 && !tensor.is_mapped()) return info[0];
+  Tensor copy = float32_copy(tensor, context_.device);
+  return wrap(info.Env(), std::make_shared<Variable>(context_.device, std::move(copy), true));
 }
 
 Napi::Value DeviceObject::batch(const Napi::CallbackInfo& info) {

@@ -33,6 +33,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value normal(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value map(const Napi::CallbackInfo& info);
+  Napi::Value trainable(const Napi::CallbackInfo& info);
   Napi::Value batch(const Napi::CallbackInfo& info);
 
   Napi::Value open_scope(const Napi::CallbackInfo& info);

@@ -137,6 +137,8 @@ export interface NativeDevice {
   load(tensor: NativeTensor, arrays: NativeJoinedArrays): void;
   /** A tensor over an array where it lies in its file, or null where that cannot be. */
   map(array: NativeFileArray, requiresGradient: boolean): NativeTensor | null;
+  /** The parameter, or a float32 copy of one that lies in a file or has a half type. */
+  trainable(parameter: NativeTensor): NativeTensor;
   batch(arrays: NativeBatchArrays, limits: NativeBatchLimits): NativeBatch;
 
   openScope(): void;

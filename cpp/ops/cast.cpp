@@ -36,4 +36,16 @@ VariablePtr cast(Context& context, const VariablePtr& x, DType dtype) {
   return context.tape.apply(std::make_unique<CastNode>(out, x), {&x});
 }
 
+Tensor float32_copy(const Tensor& x, const std::shared_ptr<Device>& device) {
+  require(x.dtype() == DType::kFloat32 || x.dtype() == DType::kBFloat16, Code::kInvalidArgument,
+          "expected float32 or bfloat16 to copy, found ", name_of(x.dtype()));
+  Tensor copy(device, x.shape(), DType::kFloat32);
+  device->launch(Cast{.from = x.dtype(),
+                      .to = DType::kFloat32,
+                      .elements = x.shape().elements(),
+                      .x = x.data(),
+                      .out = copy.data()});
+  return copy;
+}
+
 }  // namespace glm

@@ -50,6 +50,9 @@ VariablePtr attention(Context& context, const PackedBatchPtr& batch, const Varia
 /// x as float32 or bfloat16; x itself when it is that already.
 VariablePtr cast(Context& context, const VariablePtr& x, DType dtype);
 
+/// The contents of x in float32, in memory of its own.
+Tensor float32_copy(const Tensor& x, const std::shared_ptr<Device>& device);
+
 /// The rows of x [N, h] that the batch names → [rows, h].
 VariablePtr gather_rows(Context& context, const PackedBatchPtr& batch, const VariablePtr& x);
 

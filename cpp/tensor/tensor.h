@@ -33,6 +33,7 @@ class Storage {
   Device& device() const { return *device_; }
   void* address() const { return address_; }
   size_t bytes() const { return bytes_; }
+  bool is_foreign() const { return foreign_ != nullptr; }
 
  private:
   std::shared_ptr<Device> device_;
@@ -62,6 +63,8 @@ class Tensor {
   DType dtype() const { return dtype_; }
   size_t bytes() const { return static_cast<size_t>(shape_.elements() * size_of(dtype_)); }
   Device& device() const { return storage_->device(); }
+  /// Whether it lies in a mapped file.
+  bool is_mapped() const { return storage_ && storage_->is_foreign(); }
 
   void* data() const { return storage_ ? storage_->address() : nullptr; }
   template <class T>

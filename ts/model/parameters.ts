@@ -91,6 +91,16 @@ export class ModelParameters {
     return parameters;
   }
 
+  /** Makes the parameters float32 in memory of their own, so that an optimizer can update them. */
+  makeTrainable(device: NativeDevice): void {
+    for (const [name, tensor] of this.tensors) {
+      const trainable = device.trainable(tensor);
+      if (trainable === tensor) continue;
+      this.tensors.set(name, trainable);
+      tensor.dispose();
+    }
+  }
+
   get(name: string): NativeTensor {
     const tensor = this.tensors.get(name);
     if (tensor === undefined) throw new RangeError(`no parameter is named ${name}`);

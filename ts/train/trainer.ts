@@ -61,6 +61,7 @@ export class Trainer {
     this.#live = { data, objective, validation, signal };
     this.#folder = checkpointDir === undefined ? undefined : new RunFolder(checkpointDir);
     checkData(data, objective);
+    parameters.makeTrainable(device);
     this.#optimizer = new Optimizer(device, parameters, this.settings.optimizer);
   }
 

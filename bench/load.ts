@@ -1,0 +1,78 @@
+/**
+ * Loading a GLM-Large (1.3 GB, float32, random weights, file in the page cache): seconds until the model is there, the
+ * process's own memory, and the first forward pass, against reading the file.
+ * `node --import tsx bench/load.ts FOLDER` makes the model in the folder when it is not there.
+ * Memory in MiB. `trainableSeconds` is what making the weights the process's own adds before training.
+ */
+
+import { existsSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { GLM } from '../ts/glm.js';
+
+const folder = process.argv[2];
+if (folder === undefined) throw new Error('expected a folder');
+const file = path.join(folder, 'model.safetensors');
+if (!existsSync(file)) {
+  const made = await GLM.create('glm-large', { device: 'cpu' });
+  await made.save(folder);
+  made.dispose();
+  console.log(`made ${folder}; run again with it, so that nothing of making it is measured`);
+} else {
+  const before = await ownMebibytes();
+  let model!: GLM;
+  const loadSeconds = await seconds(async () => {
+    model = await GLM.load(folder, { device: 'cpu' });
+  });
+  const ownAfterLoad = (await ownMebibytes()) - before;
+  const batch = {
+    ids: Int32Array.from({ length: 64 }, (_, i) => i),
+    positions: Int32Array.from({ length: 64 }, (_, i) => i),
+    blockPositions: new Int32Array(64),
+    offsets: Int32Array.of(0, 64),
+    contextLengths: Int32Array.of(64),
+  };
+  const rows = Int32Array.of(63);
+  const forwardSeconds = [await seconds(() => model.forward(batch, { rows }))];
+  forwardSeconds.push(await seconds(() => model.forward(batch, { rows })));
+  const ownAfterForward = (await ownMebibytes()) - before;
+  const { parameters, device } = model.network;
+  const trainableSeconds = await seconds(async () => {
+    parameters.makeTrainable(device);
+    await device.synchronize();
+  });
+  model.dispose();
+  const readSeconds = [await seconds(readWhole), await seconds(readWhole)];
+  console.log(
+    JSON.stringify({
+      benchmark: 'load',
+      readSeconds,
+      loadSeconds,
+      ownAfterLoad,
+      forwardSeconds,
+      ownAfterForward,
+      trainableSeconds,
+    }),
+  );
+}
+
+async function seconds(body: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await body();
+  return Number(((performance.now() - began) / 1000).toFixed(3));
+}
+
+/** Into memory that is new each time, as a model's is. */
+async function readWhole(): Promise<void> {
+  const handle = await open(file);
+  const { size } = await handle.stat();
+  await handle.read(Buffer.allocUnsafeSlow(size), 0, size, 0);
+  await handle.close();
+}
+
+/** Memory that is not the file's: what the system would have to swap. */
+async function ownMebibytes(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  return Math.round(Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) / 1024);
+}
