@@ -163,13 +163,7 @@ export class Engine {
   #encode(sequences: readonly Sequence[]): Promise<Chosen[][]> {
     const rows = sequences.map(({ prompt, step }) => [...contextTokens(prompt), ...step.rows]);
     for (const sequence of sequences) {
-      const { config, device, dtype } = this.#network;
-      const heads = config.num_attention_heads;
-      const headWidth = config.hidden_size / heads;
-      this.#caches.set(
-        sequence,
-        device.keyValueCache({ layers: config.num_layers, heads, headWidth, dtype }),
-      );
+      this.#caches.set(sequence, this.#newCache());
       sequence.encoded = true;
     }
     return this.#forward(
