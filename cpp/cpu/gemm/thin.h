@@ -13,7 +13,7 @@
 
 namespace glm::GLM_ISA {
 
-constexpr int64_t kThinRows = 16;
+constexpr int64_t kThinRows = 32;  // a multiple of 4; from about here on packing pays
 
 inline bool is_thin(const Product& p) {
   return p.m <= kThinRows && !p.a.depth_is_major && !p.b.depth_is_major && !p.accumulate;
@@ -78,18 +78,30 @@ GLM_INLINE Floats sum_lanes(Floats (&v)[kCount]) {
   return v[0];
 }
 
-/// One row of B by kRows of A: block[row, 0] = Σ over the depth. Each result has two sums, of even and odd
-/// vectors, which hides the latency of a multiply-add well enough where rows are few; always two, so that a
-/// row gets the same bits alone and among others.
-template <int kRows, class Word, class T>
-void multiply_rows(const Word* a, int64_t a_words, const T* b, int64_t depth, float* block) {
-  Floats sums[kRows][2] = {};
+/// Adds to block[row, column] the products of kRows of A and kColumns of B over a part of the depth. Each
+/// result has two sums, of even and odd vectors, which hides the latency of a multiply-add well enough where
+/// rows are few; always two, so that a row gets the same bits alone and among others. `ahead` is how far
+/// behind b to ask for what comes next, or 0.
+template <int kRows, int kColumns, class Word, class T>
+void multiply_block(const Word* a, int64_t a_words, const T* b, int64_t b_stride, int64_t depth,
+                    int64_t ahead, float* block) {
+  Floats sums[kColumns][kRows][2] = {};
   auto step = [&](int64_t k, int which, int64_t exist) __attribute__((always_inline)) {
-    WordVector<Word> right = load_b<Word>(b + k, exist);
+    WordVector<Word> right[kColumns];
+#pragma GCC unroll 2
+    for (int column = 0; column < kColumns; column++)
+      right[column] = load_b<Word>(b + column * b_stride + k, exist);
+    if (kRows == 4 && ahead != 0) {
+#pragma GCC unroll 2
+      for (int column = 0; column < kColumns; column++)
+        __builtin_prefetch(b + column * b_stride + k + ahead, 0, 2);
+    }
 #pragma GCC unroll 4
     for (int row = 0; row < kRows; row++) {
       WordVector<Word> left = load_words(a + row * a_words + k / WordTraits<Word>::kDepth);
-      sums[row][which] = multiply_add(sums[row][which], left, right);
+#pragma GCC unroll 2
+      for (int column = 0; column < kColumns; column++)
+        sums[column][row][which] = multiply_add(sums[column][row][which], left, right[column]);
     }
   };
   int64_t k = 0;
@@ -99,27 +111,48 @@ void multiply_rows(const Word* a, int64_t a_words, const T* b, int64_t depth, fl
   }
   if (k < depth) step(k, 0, depth - k);
   if (k + kStep<Word> < depth) step(k + kStep<Word>, 1, depth - k - kStep<Word>);
-  Floats totals[kRows];
+#pragma GCC unroll 2
+  for (int column = 0; column < kColumns; column++) {
+    Floats totals[kRows];
 #pragma GCC unroll 4
-  for (int row = 0; row < kRows; row++) totals[row] = sums[row][0] + sums[row][1];
-  Floats results = sum_lanes(totals);
-  for (int row = 0; row < kRows; row++) block[row * kGroupColumns] = results[row];
+    for (int row = 0; row < kRows; row++) totals[row] = sums[column][row][0] + sums[column][row][1];
+    Floats results = sum_lanes(totals);
+    for (int row = 0; row < kRows; row++) block[row * kGroupColumns + column] += results[row];
+  }
 }
 
-/// All rows of A by `columns` rows of B, four rows of A at a time: these stay in the first-level cache, and
-/// from the second four on B comes from the next one.
+/// All columns by kRows of A. Two columns at a time read A half as often, where there are registers for it.
+template <int kRows, class Word, class T>
+void multiply_rows(const Word* a, int64_t a_words, const T* b, int64_t b_stride, int64_t depth,
+                   int64_t columns, int64_t ahead, float* block) {
+  constexpr int kColumns = kRows == 4 && kLanes >= 16 ? 2 : 1;
+  int64_t j = 0;
+  for (; j + kColumns <= columns; j += kColumns)
+    multiply_block<kRows, kColumns>(a, a_words, b + j * b_stride, b_stride, depth, ahead, block + j);
+  if (j < columns) multiply_block<kRows, 1>(a, a_words, b + j * b_stride, b_stride, depth, ahead, block + j);
+}
+
+/// block[rows, columns] = all rows of A by `columns` rows of B. A part of the depth at a time, four rows of A
+/// at a time: these stay in the first-level cache, and from the second four on B comes from the next one, and
+/// there is time to fetch the columns behind these, if there are any.
 template <class Word, class T>
 void multiply_columns(const Word* a, int64_t rows, int64_t a_words, const T* b, int64_t b_stride,
-                      int64_t depth, int64_t columns, float* block) {
-  for (; rows > 0; rows -= 4, a += 4 * a_words, block += 4 * kGroupColumns) {
-    for (int64_t j = 0; j < columns; j++) {
-      const T* from = b + j * b_stride;
-      if (rows > 2) {
-        multiply_rows<4>(a, a_words, from, depth, block + j);
-      } else if (rows > 1) {
-        multiply_rows<2>(a, a_words, from, depth, block + j);
+                      int64_t depth, int64_t columns, bool are_last, float* block) {
+  constexpr int64_t kPart = 1024 * WordTraits<Word>::kDepth;
+  std::memset(block, 0, static_cast<size_t>(round_up(rows, 4) * kGroupColumns) * sizeof(float));
+  for (int64_t k = 0; k < depth; k += kPart) {
+    int64_t part = depth - k < kPart ? depth - k : kPart;
+    const Word* words = a + k / WordTraits<Word>::kDepth;
+    for (int64_t row = 0; row < rows; row += 4) {
+      const Word* from = words + row * a_words;
+      float* to = block + row * kGroupColumns;
+      int64_t ahead = row == 4 && !are_last ? columns * b_stride : 0;
+      if (rows - row > 2) {
+        multiply_rows<4>(from, a_words, b + k, b_stride, part, columns, ahead, to);
+      } else if (rows - row > 1) {
+        multiply_rows<2>(from, a_words, b + k, b_stride, part, columns, ahead, to);
       } else {
-        multiply_rows<1>(a, a_words, from, depth, block + j);
+        multiply_rows<1>(from, a_words, b + k, b_stride, part, columns, ahead, to);
       }
     }
   }
@@ -130,16 +163,23 @@ template <class Word, class T>
 void multiply(const Parallel& parallel, const Product& p, const Word* a) {
   const T* b = static_cast<const T*>(p.b.data);
   int64_t words = row_words<Word>(p), stride = p.b.stride;
-  parallel.ranges(p.n, kGroupColumns, [&](int64_t begin, int64_t end) {
+  // More than one group where there is time to fetch the next.
+  int64_t grain = p.m <= 4 ? kGroupColumns : 4 * kGroupColumns;
+  if (p.n < 8 * grain * parallel.threads()) grain = kGroupColumns;
+  parallel.ranges(p.n, grain, [&](int64_t begin, int64_t end) {
     float block[kThinRows * kGroupColumns];
-    multiply_columns(a, p.m, words, b + begin * stride, stride, p.k, end - begin, block);
-    if (p.epilogue.apply != nullptr) {
-      p.epilogue.apply(p.epilogue.context, block, 0, p.m, begin, end - begin);
-      return;
-    }
-    for (int64_t row = 0; row < p.m; row++) {
-      for (int64_t j = begin; j < end; j += kLanes) {
-        store_upto(p.c + row * p.n + j, load(block + row * kGroupColumns + (j - begin)), end - j);
+    for (int64_t column = begin; column < end; column += kGroupColumns) {
+      int64_t columns = end - column < kGroupColumns ? end - column : kGroupColumns;
+      multiply_columns(a, p.m, words, b + column * stride, stride, p.k, columns, column + columns == end,
+                       block);
+      if (p.epilogue.apply != nullptr) {
+        p.epilogue.apply(p.epilogue.context, block, 0, p.m, column, columns);
+        continue;
+      }
+      for (int64_t row = 0; row < p.m; row++) {
+        for (int64_t j = 0; j < columns; j += kLanes) {
+          store_upto(p.c + row * p.n + column + j, load(block + row * kGroupColumns + j), columns - j);
+        }
       }
     }
   });
