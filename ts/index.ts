@@ -2,6 +2,7 @@ export { GlmError, type GlmErrorCode } from './errors.js';
 export { devices, type DeviceDescription } from './devices.js';
 export { GLM, type CreateOptions, type DeviceOptions, type LoadOptions } from './glm.js';
 export { convertCheckpoint, type ConvertOptions } from './checkpoint/convert.js';
+export { type CheckpointDescription, inspectCheckpoint, type InspectOptions } from './checkpoint/describe.js';
 export { type GlmConfig, type GlmConfigInput, presets } from './model/config.js';
 export type { BlankTokens, FillOptions } from './generate/options.js';
 export type { PromptInput } from './generate/prompt.js';

@@ -20,7 +20,7 @@ interface Failure {
 commands('--help and --version: status 0, on stdout', async () => {
   const help = await glm('--help');
   assert.is(help.status, 0);
-  for (const name of ['tokenize', 'pretrain', 'report', 'inspect', 'doctor'])
+  for (const name of ['tokenize', 'pretrain', 'report', 'inspect', 'convert', 'doctor'])
     assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'));
   const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
   const shown = await glm('--version');
@@ -28,7 +28,7 @@ commands('--help and --version: status 0, on stdout', async () => {
 });
 
 commands('--help of each command says what it takes', async () => {
-  for (const name of ['tokenize', 'pretrain', 'report', 'inspect', 'doctor']) {
+  for (const name of ['tokenize', 'pretrain', 'report', 'inspect', 'convert', 'doctor']) {
     const { status, stdout } = await glm(name, '--help');
     assert.is(status, 0, name);
     assert.match(stdout, `Usage: glm ${name}`);
@@ -41,7 +41,7 @@ commands('wrong usage: status 2, on stderr', async () => {
     [['nonsense'], /unknown command 'nonsense'/],
     [['doctor', '--nonsense'], /unknown option '--nonsense'/],
     [['report'], /missing required argument 'runs'/],
-    [['inspect'], /missing required argument 'folder'/],
+    [['inspect'], /missing required argument 'checkpoint'/],
     [['tokenize', 'a.txt'], /required option '--tokenizer <folder>'/],
     [['pretrain', 'a.txt'], /required option '--out <folder>'/],
     [['pretrain', 'a.txt', '--out', 'x', '--steps', 'many'], /whole number from 0 on, found "many"/],
@@ -98,6 +98,34 @@ commands('inspect: parameters of a model folder', () =>
     const found = JSON.parse(stdout) as { parameters: number; tokenizer: boolean; missing: string[] };
     assert.equal([found.parameters, found.tokenizer, found.missing], [model.parameterCount, false, []]);
     assert.match((await glm('inspect', folder)).stdout, /million parameters \(F32\), tokenizer: none/);
+  }),
+);
+
+commands('convert: into ranks of the original and back, byte for byte', () =>
+  withFolder(async (folder) => {
+    const [from, ranks, back] = ['from', 'ranks', 'back'].map((name) => path.join(folder, name)) as [string, string, string]; // prettier-ignore
+    using model = await GLM.create('glm-tiny', { device: 'cpu', threads: 1 });
+    await model.save(from);
+    const split = await glm(
+      'convert',
+      from,
+      ranks,
+      '--format',
+      'original',
+      '--model-parallel',
+      '2',
+      '--json',
+    );
+    assert.is(split.status, 0, split.stderr);
+    assert.is((JSON.parse(split.stdout) as { files: string[] }).files.length, 3);
+    assert.match((await glm('inspect', ranks)).stdout, /model-parallel files \(2 files\); loads/);
+    assert.match((await glm('convert', ranks, back)).stdout, /wrote .*model\.safetensors/);
+    const bytes = (place: string) => readFile(path.join(place, 'model.safetensors'));
+    assert.ok((await bytes(from)).equals(await bytes(back)));
+    const wrong = await glm('convert', from, back, '--model-parallel', '2');
+    assert.equal([wrong.status, /GLM_INVALID_ARGUMENT/.test(wrong.stderr)], [2, true]);
+    const absent = await glm('inspect', path.join(folder, 'nowhere'));
+    assert.equal([absent.status, /GLM_IO.*check the path/.test(absent.stderr)], [1, true]);
   }),
 );
 

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 
 import { choose } from './choose.js';
+import { convert } from './convert.js';
 import { doctor } from './doctor.js';
 import { fill } from './fill.js';
 import { generate } from './generate.js';
@@ -22,7 +23,7 @@ const program = new Command('glm')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(--help says what there is)');
-for (const command of [tokenize, pretrain, report, inspect, doctor, fill, generate, choose])
+for (const command of [tokenize, pretrain, report, inspect, convert, doctor, fill, generate, choose])
   program.addCommand(command().exitOverride());
 
 try {
