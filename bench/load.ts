@@ -39,7 +39,7 @@ if (!existsSync(file)) {
   const ownAfterForward = (await ownMebibytes()) - before;
   const { parameters, device } = model.network;
   const trainableSeconds = await seconds(async () => {
-    parameters.makeTrainable(device);
+    parameters.makeTrainable(device, 'float32');
     await device.synchronize();
   });
   model.dispose();

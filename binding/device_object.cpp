@@ -201,11 +201,12 @@ Napi::Value DeviceObject::map(const Napi::CallbackInfo& info) {
   return wrap(info.Env(), std::make_shared<Variable>(context_.device, std::move(tensor), requires_gradient));
 }
 
-/// trainable(parameter): it, or a float32 copy in its stead where an optimizer could not update it.
+/// trainable(parameter, dtype): it, or a copy in its stead where it lies in a file or is of another type.
 Napi::Value DeviceObject::trainable(const Napi::CallbackInfo& info) {
   const Tensor& tensor = TensorObject::variable_of(info[0], "parameter")->tensor();
-  if (tensor.dtype() == DType::kFloat32 && !tensor.is_mapped()) return info[0];
-  Tensor copy = float32_copy(tensor, context_.device);
+  DType dtype = to_dtype(info[1]);
+  if (tensor.dtype() == dtype && !tensor.is_mapped()) return info[0];
+  Tensor copy = copy_as(dtype, tensor, context_.device);
   return wrap(info.Env(), std::make_shared<Variable>(context_.device, std::move(copy), true));
 }
 
@@ -361,6 +362,7 @@ Napi::Value DeviceObject::adamw(const Napi::CallbackInfo& info) {
     Napi::Object entry = to_object(array.Get(i), "a parameter");
     parameters.push_back(
         {.parameter = TensorObject::variable_of(entry.Get("parameter"), "parameter"),
+         .copy = TensorObject::optional_variable_of(entry.Get("copy"), "copy"),
          .first_moment = TensorObject::variable_of(entry.Get("firstMoment"), "firstMoment")->tensor(),
          .second_moment = TensorObject::variable_of(entry.Get("secondMoment"), "secondMoment")->tensor(),
          .decay = to_boolean(entry.Get("decay"), "decay")});

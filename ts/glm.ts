@@ -30,7 +30,10 @@ import { Tokenizer } from './text/tokenizer.js';
 export interface DeviceOptions {
   /** Where to compute; `auto` takes the first GPU, else the CPU. Default `auto`. */
   device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
-  /** The type of activations. Default `float32`. */
+  /**
+   * What matrices and activations are computed with. In `bfloat16` sums, statistics and everything that training keeps are
+   * float32 still. Default `float32`.
+   */
   dtype?: 'float32' | 'bfloat16';
   /** Compute threads on the CPU. Default: all processors. */
   threads?: number;
@@ -130,7 +133,7 @@ export class GLM {
     await writeSafetensors(
       path.join(directory, 'model.safetensors'),
       specs.map(({ name, shape }) => {
-        const tensor = this.network.parameters.get(name);
+        const tensor = this.network.parameters.exact(name);
         return {
           name,
           type: tensor.dtype === 'bfloat16' ? 'BF16' : 'F32',
@@ -160,7 +163,7 @@ export class GLM {
     return new Map(
       this.network.parameters.specs.map(({ name, shape }) => [
         name,
-        { shape: [...shape], dtype: this.network.parameters.get(name).dtype },
+        { shape: [...shape], dtype: this.network.parameters.exact(name).dtype },
       ]),
     );
   }
@@ -168,7 +171,8 @@ export class GLM {
   /** The values of a weight, row-major. */
   async readParameter(name: string): Promise<Float32Array> {
     this.#check();
-    const tensor = this.network.parameters.find(name);
+    const { parameters } = this.network;
+    const tensor = parameters.find(name) && parameters.exact(name);
     if (tensor === undefined) {
       throw new GlmError(
         'GLM_INVALID_ARGUMENT',
@@ -372,6 +376,7 @@ function makeNetwork(
   parameters: ModelParameters,
   { dtype = 'float32' }: DeviceOptions,
 ): Network {
+  if (dtype === 'bfloat16') parameters.computeInBFloat16(device);
   if (config.position_encoding === 'learned') return { device, config, parameters, dtype };
   const headWidth = config.hidden_size / config.num_attention_heads;
   const positions = positionRows(config);

@@ -137,8 +137,8 @@ export interface NativeDevice {
   load(tensor: NativeTensor, arrays: NativeJoinedArrays): void;
   /** A tensor over an array where it lies in its file, or null where that cannot be. */
   map(array: NativeFileArray, requiresGradient: boolean): NativeTensor | null;
-  /** The parameter, or a float32 copy of one that lies in a file or has a half type. */
-  trainable(parameter: NativeTensor): NativeTensor;
+  /** The parameter, or a copy of one that lies in a file or has another type. It requires a gradient. */
+  trainable(parameter: NativeTensor, dtype: 'float32' | 'bfloat16'): NativeTensor;
   batch(arrays: NativeBatchArrays, limits: NativeBatchLimits): NativeBatch;
 
   openScope(): void;
@@ -217,7 +217,10 @@ export interface NativeDevice {
 }
 
 export interface NativeAdamWParameter {
+  /** float32 */
   parameter: NativeTensor;
+  /** In bfloat16, which is computed with and has the gradient; it follows the parameter. */
+  copy?: NativeTensor | undefined;
   firstMoment: NativeTensor;
   secondMoment: NativeTensor;
   decay: boolean;

@@ -19,16 +19,23 @@ void adamw(Context& context, const std::vector<AdamWParameter>& parameters, cons
   auto tensors = std::make_shared<std::vector<AdamWTensor>>();
   for (const AdamWParameter& p : parameters) {
     Variable& parameter = *p.parameter;
-    require(parameter.dtype() == DType::kFloat32 && parameter.gradient(), Code::kInvalidArgument,
-            "adamw: expected float32 parameters with a gradient, found a ", name_of(parameter.dtype()),
-            " tensor ", parameter.shape().str(), parameter.gradient() ? "" : " without one");
+    Variable& computed_with = p.copy ? *p.copy : parameter;
+    const Tensor& gradient = computed_with.gradient();
+    require(parameter.dtype() == DType::kFloat32 && gradient && gradient.dtype() == DType::kFloat32,
+            Code::kInvalidArgument, "adamw: expected float32 parameters with a float32 gradient, found a ",
+            name_of(parameter.dtype()), " tensor ", parameter.shape().str(),
+            gradient ? text(" with one in ", name_of(gradient.dtype())) : " without one");
+    require(!p.copy || (p.copy->dtype() == DType::kBFloat16 && p.copy->shape() == parameter.shape()),
+            Code::kInvalidArgument, "adamw: expected the copy to be bfloat16 ", parameter.shape().str(),
+            ", found ", name_of(computed_with.dtype()), " ", computed_with.shape().str());
     check_moment(p.first_moment, parameter, "first");
     check_moment(p.second_moment, parameter, "second");
     tensors->push_back({
         .parameter = parameter.data<float>(),
-        .gradient = parameter.gradient().as<float>(),
+        .gradient = gradient.as<float>(),
         .first_moment = p.first_moment.as<float>(),
         .second_moment = p.second_moment.as<float>(),
+        .low_precision = p.copy ? p.copy->data() : nullptr,
         .elements = parameter.shape().elements(),
         .decay = p.decay,
     });

@@ -36,15 +36,14 @@ VariablePtr cast(Context& context, const VariablePtr& x, DType dtype) {
   return context.tape.apply(std::make_unique<CastNode>(out, x), {&x});
 }
 
-Tensor float32_copy(const Tensor& x, const std::shared_ptr<Device>& device) {
-  require(x.dtype() == DType::kFloat32 || x.dtype() == DType::kBFloat16, Code::kInvalidArgument,
-          "expected float32 or bfloat16 to copy, found ", name_of(x.dtype()));
-  Tensor copy(device, x.shape(), DType::kFloat32);
-  device->launch(Cast{.from = x.dtype(),
-                      .to = DType::kFloat32,
-                      .elements = x.shape().elements(),
-                      .x = x.data(),
-                      .out = copy.data()});
+Tensor copy_as(DType dtype, const Tensor& x, const std::shared_ptr<Device>& device) {
+  for (DType each : {dtype, x.dtype()}) {
+    require(each == DType::kFloat32 || each == DType::kBFloat16, Code::kInvalidArgument,
+            "expected float32 or bfloat16 to copy from and to, found ", name_of(each));
+  }
+  Tensor copy(device, x.shape(), dtype);
+  device->launch(Cast{
+      .from = x.dtype(), .to = dtype, .elements = x.shape().elements(), .x = x.data(), .out = copy.data()});
   return copy;
 }
 

@@ -50,8 +50,8 @@ VariablePtr attention(Context& context, const PackedBatchPtr& batch, const Varia
 /// x as float32 or bfloat16; x itself when it is that already.
 VariablePtr cast(Context& context, const VariablePtr& x, DType dtype);
 
-/// The contents of x in float32, in memory of its own.
-Tensor float32_copy(const Tensor& x, const std::shared_ptr<Device>& device);
+/// The contents of x as float32 or bfloat16, in memory of their own.
+Tensor copy_as(DType dtype, const Tensor& x, const std::shared_ptr<Device>& device);
 
 /// The rows of x [N, h] that the batch names → [rows, h].
 VariablePtr gather_rows(Context& context, const PackedBatchPtr& batch, const VariablePtr& x);
@@ -75,6 +75,7 @@ Tensor squared_norm(Context& context, const std::vector<Tensor>& tensors);
 
 struct AdamWParameter {
   VariablePtr parameter;
+  VariablePtr copy;  // in bfloat16, which is computed with and has the gradient; null: the parameter has it
   Tensor first_moment, second_moment;
   bool decay = false;
 };

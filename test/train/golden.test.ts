@@ -3,8 +3,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import type { GLM } from '../../ts/glm.js';
 import { learningRate, type Schedule } from '../../ts/train/schedule.js';
 import { Trainer } from '../../ts/train/trainer.js';
+import { testDevices } from '../support/devices.js';
 import { goldenJson, GoldenTensors } from '../support/golden.js';
 import { goldenModel } from '../support/golden-model.js';
 
@@ -34,11 +36,10 @@ golden('learning rates of every schedule', () => {
   }
 });
 
-golden('train_small: losses, gradient norms and final weights of twelve steps', async () => {
-  const { config, optimizer, schedule, steps } = goldenJson<TrainSmall>('train_small.json');
-  const tensors = await GoldenTensors.open('train_small.safetensors');
-  using model = await goldenModel(tensors, 'init.', config);
-  using trainer = new Trainer(model, {
+const { config, optimizer, schedule, steps } = goldenJson<TrainSmall>('train_small.json');
+
+function goldenTrainer(model: GLM, tensors: GoldenTensors): Trainer {
+  return new Trainer(model, {
     data: steps.map(({ step }) => tensors.batch(`step${step}.`)),
     steps: steps.length,
     optimizer: {
@@ -57,6 +58,12 @@ golden('train_small: losses, gradient norms and final weights of twelve steps', 
     clip: optimizer.grad_clip,
     dropout: 0,
   });
+}
+
+golden('train_small: losses, gradient norms and final weights of twelve steps', async () => {
+  const tensors = await GoldenTensors.open('train_small.safetensors');
+  using model = await goldenModel(tensors, 'init.', config);
+  using trainer = goldenTrainer(model, tensors);
   let done = 0;
   for await (const event of trainer.run()) {
     if (event.type !== 'step') continue;
@@ -85,6 +92,24 @@ golden('train_small: losses, gradient norms and final weights of twelve steps', 
         difference <= (isKeyBias ? 2e-4 : 2e-5),
         `${name}[${i}]: ${found[i]}, expected ${expected[i]}`,
       );
+    }
+  }
+});
+
+golden('train_small in bfloat16: losses within 1 %, on every instruction set', async () => {
+  const tensors = await GoldenTensors.open('train_small.safetensors');
+  for (const { name, missing } of testDevices) {
+    if (missing !== undefined || name.startsWith('cuda')) continue;
+    using model = await goldenModel(tensors, 'init.', config, { dtype: 'bfloat16', instructionSet: name });
+    using trainer = goldenTrainer(model, tensors);
+    const losses: number[] = [];
+    for await (const event of trainer.run()) if (event.type === 'step') losses.push(event.loss);
+    assert.is(losses.length, steps.length);
+    for (const [step, loss] of losses.entries()) {
+      const expected = steps[step]!.loss;
+      const share = Math.abs(loss - expected) / expected;
+      assert.ok(share <= 0.01, `${name}: loss ${loss} of step ${step}, expected ${expected}`);
+      assert.ok(step > 0 || share > 0, 'computed in bfloat16');
     }
   }
 });

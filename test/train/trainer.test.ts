@@ -5,10 +5,12 @@ import * as assert from 'uvu/assert';
 
 import type { Batch } from '../../ts/data/batch.js';
 import { GlmError } from '../../ts/errors.js';
+import { GLM } from '../../ts/glm.js';
 import type { TrainerEvent } from '../../ts/train/events.js';
 import type { TrainerOptions } from '../../ts/train/options.js';
 import { Trainer } from '../../ts/train/trainer.js';
-import { config, data, newModel, runOptions, weightsOf } from '../support/small-run.js';
+import { withFolder } from '../support/folder.js';
+import { config, data, lossesOf, newModel, runOptions, weightsOf } from '../support/small-run.js';
 
 const training = suite('training: data');
 
@@ -111,6 +113,32 @@ training('checkpointed activations give the same bits', async () => {
   assert.equal(rebuilt.weights, kept.weights);
   assert.not.equal((await run({ dropout: 0.2 })).losses, kept.losses);
 });
+
+training('in bfloat16: float32 masters, saved and resumed to the bit', () =>
+  withFolder(async (folder) => {
+    const options = runOptions(folder, 6);
+    const create = () => GLM.create(config, { device: 'cpu', threads: 2, seed: 9, dtype: 'bfloat16' });
+    using whole = await create();
+    using uninterrupted = new Trainer(whole, { ...options, checkpointDir: undefined });
+    const expected = await lossesOf(uninterrupted);
+
+    using model = await create();
+    using trainer = new Trainer(model, options);
+    for await (const event of trainer.run()) if (event.type === 'step' && event.step === 2) trainer.stop();
+    using resumed = await Trainer.resume(folder, { data });
+    using rest = resumed.model;
+    assert.equal(
+      [...(await lossesOf(resumed))],
+      [...expected].filter(([step]) => step > 2),
+    );
+    assert.equal(await weightsOf(rest), await weightsOf(whole));
+    const [, words] = [...(await weightsOf(rest))][0]!;
+    assert.ok(
+      words.some((value) => (new Uint32Array(Float32Array.of(value).buffer)[0]! & 0xffff) !== 0),
+      'the masters have more digits than bfloat16',
+    );
+  }),
+);
 
 training('label smoothing: the loss by its formula, over both micro-batches of a step', async () => {
   using model = await newModel();

@@ -64,10 +64,15 @@ export function parameterTable(config: GlmConfig): ParameterSpec[] {
   return table;
 }
 
-/** The parameters of a model on its device. */
+/**
+ * The parameters of a model on its device. A model that computes in bfloat16 reads its matrices from bfloat16 copies, which
+ * gather the gradients; the float32 they were made from stay as masters, which an optimizer updates and a file gets.
+ */
 export class ModelParameters {
   readonly specs: readonly ParameterSpec[];
+  /** What is computed with. */
   private readonly tensors = new Map<string, NativeTensor>();
+  private readonly masters = new Map<string, NativeTensor>();
 
   private constructor(specs: readonly ParameterSpec[]) {
     this.specs = specs;
@@ -91,13 +96,25 @@ export class ModelParameters {
     return parameters;
   }
 
-  /** Makes the parameters float32 in memory of their own, so that an optimizer can update them. */
-  makeTrainable(device: NativeDevice): void {
-    for (const [name, tensor] of this.tensors) {
-      const trainable = device.trainable(tensor);
-      if (trainable === tensor) continue;
-      this.tensors.set(name, trainable);
-      tensor.dispose();
+  /** From now on matrices are read in bfloat16, half the bytes; biases and layer norms stay float32. */
+  computeInBFloat16(device: NativeDevice): void {
+    for (const { name, shape } of this.specs) {
+      const tensor = this.get(name);
+      if (shape.length !== 2 || tensor.dtype === 'bfloat16') continue;
+      this.masters.set(name, tensor);
+      this.tensors.set(name, device.trainable(tensor, 'bfloat16'));
+    }
+  }
+
+  /** Gives every parameter float32 values in memory of their own, which an optimizer can update. */
+  makeTrainable(device: NativeDevice, dtype: 'float32' | 'bfloat16'): void {
+    for (const { name, shape } of this.specs) {
+      const [exact, tensor] = [this.exact(name), this.get(name)];
+      const master = device.trainable(exact, 'float32');
+      const computed = shape.length === 2 && dtype === 'bfloat16' ? device.trainable(tensor, dtype) : master;
+      if (computed !== master) this.masters.set(name, master);
+      this.tensors.set(name, computed);
+      for (const old of [exact, tensor]) if (old !== master && old !== computed) old.dispose();
     }
   }
 
@@ -105,6 +122,11 @@ export class ModelParameters {
     const tensor = this.tensors.get(name);
     if (tensor === undefined) throw new RangeError(`no parameter is named ${name}`);
     return tensor;
+  }
+
+  /** The values that are not rounded to what is computed with. */
+  exact(name: string): NativeTensor {
+    return this.masters.get(name) ?? this.get(name);
   }
 
   find(name: string): NativeTensor | undefined {
@@ -124,6 +146,6 @@ export class ModelParameters {
   }
 
   dispose(): void {
-    for (const tensor of this.tensors.values()) tensor.dispose();
+    for (const tensor of [...this.tensors.values(), ...this.masters.values()]) tensor.dispose();
   }
 }

@@ -1,6 +1,6 @@
 import { GlmError } from '../errors.js';
 import type { ModelParameters } from '../model/parameters.js';
-import type { NativeDevice, NativeTensor } from '../native.js';
+import type { NativeAdamWParameter, NativeDevice, NativeTensor } from '../native.js';
 
 export interface OptimizerOptions {
   /** The peak of the schedule. Default 1e-4. */
@@ -73,12 +73,17 @@ export class Optimizer {
     const gradientScale = clip > 0 ? Math.min(1, clip / (gradientNorm + clipEpsilon)) : 1;
     this.device.adamw(
       this.parameters.specs.map(({ name, decay }) => ({
-        parameter: this.parameters.get(name),
+        ...this.valuesOf(name),
         ...this.moment(name),
         decay,
       })),
       { learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, step: this.updates },
     );
+  }
+
+  private valuesOf(name: string): Pick<NativeAdamWParameter, 'parameter' | 'copy'> {
+    const [parameter, computed] = [this.parameters.exact(name), this.parameters.get(name)];
+    return computed === parameter ? { parameter } : { parameter, copy: computed };
   }
 
   /** The parameters that it updates. */

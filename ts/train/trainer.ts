@@ -48,7 +48,7 @@ export class Trainer {
 
   /** Throws `GLM_INVALID_ARGUMENT`. */
   constructor(model: GLM, options: TrainerOptions) {
-    const { device, parameters, config } = model.network;
+    const { device, parameters, config, dtype } = model.network;
     this.model = model;
     this.settings = resolveOptions(options, config);
     if (this.settings.samples.length > 0 && model.tokenizer === undefined) {
@@ -61,7 +61,7 @@ export class Trainer {
     this.#live = { data, objective, validation, signal };
     this.#folder = checkpointDir === undefined ? undefined : new RunFolder(checkpointDir);
     checkData(data, objective);
-    parameters.makeTrainable(device);
+    parameters.makeTrainable(device, dtype);
     this.#optimizer = new Optimizer(device, parameters, this.settings.optimizer);
   }
 
