@@ -46,8 +46,8 @@ export interface PickleVocabulary {
   persistent(id: PickleValue): PickleValue;
 }
 
-/** A pickle of a model's weights has thousands; this bounds the memory that a hostile one can take. */
-const mostOperations = 2 ** 20;
+/** A tensor takes about thirty; this bounds the memory that a hostile pickle can take to some 20 MB. */
+const mostOperations = 2 ** 17;
 const longestInteger = 1024;
 
 /** Reads the pickle that begins at `begin`; `end` is behind it. Throws `GLM_CORRUPT_FILE`, `GLM_CHECKPOINT_FORMAT`. */

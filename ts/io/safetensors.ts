@@ -17,8 +17,8 @@ export interface TensorEntry extends FileArray {
   end: number;
 }
 
-/** The format allows more; a model's header has a hundred bytes for a tensor. */
-const longestHeader = 16 * 2 ** 20;
+/** The format allows more. A tensor takes about a hundred bytes; hostile JSON of this length takes 50 MB to parse. */
+const longestHeader = 2 ** 20;
 
 /** An open safetensors file. */
 export class SafetensorsFile {
