@@ -48,8 +48,10 @@ HostBatch to_host_batch(const Napi::Value& value) {
                  .offsets = array("offsets"),
                  .contexts = array("contextLengths"),
                  .rows = array("rows"),
-                 .targets = {}};
+                 .targets = {},
+                 .weights = {}};
   if (!is_absent(object.Get("targets"))) host.targets = array("targets");
+  if (!is_absent(object.Get("weights"))) host.weights = to_vector<float>(object.Get("weights"), "weights");
   return host;
 }
 

@@ -16,7 +16,9 @@ Activation to_activation(const Napi::Value& value) {
   std::string name = to_text(value, "activation");
   if (name == "gelu_tanh") return Activation::kGeluTanh;
   if (name == "gelu_erf") return Activation::kGeluErf;
-  fail(Code::kInvalidArgument, "expected the activation gelu_tanh or gelu_erf, found \"", name, "\"");
+  if (name == "tanh") return Activation::kTanh;
+  if (name == "relu") return Activation::kRelu;
+  fail(Code::kInvalidArgument, "expected the activation gelu_tanh, gelu_erf, tanh or relu, found \"", name, "\"");
 }
 
 DropoutOptions to_dropout(const Napi::Value& value) {

@@ -48,6 +48,7 @@ void TensorObject::define(Napi::Env env, Napi::Object) {
                                                InstanceMethod<&TensorObject::write>("write"),
                                                InstanceMethod<&TensorObject::read_gradient>("readGradient"),
                                                InstanceMethod<&TensorObject::clear_gradient>("clearGradient"),
+                                               InstanceMethod<&TensorObject::set_requires_gradient>("setRequiresGradient"),
                                                InstanceMethod<&TensorObject::dispose>("dispose"),
                                            });
   Environment::of(env).tensor_class = Napi::Persistent(constructor);
@@ -136,6 +137,13 @@ Napi::Value TensorObject::read_gradient(const Napi::CallbackInfo& info) {
 Napi::Value TensorObject::clear_gradient(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     variable()->clear_gradient();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value TensorObject::set_requires_gradient(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    variable()->require_gradient(to_boolean(info[0], "requiresGradient"));
     return info.Env().Undefined();
   });
 }

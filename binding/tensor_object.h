@@ -43,6 +43,7 @@ class TensorObject : public Napi::ObjectWrap<TensorObject> {
   Napi::Value write(const Napi::CallbackInfo& info);
   Napi::Value read_gradient(const Napi::CallbackInfo& info);
   Napi::Value clear_gradient(const Napi::CallbackInfo& info);
+  Napi::Value set_requires_gradient(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   const VariablePtr& variable() const;

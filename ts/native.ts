@@ -23,6 +23,8 @@ export interface NativeTensor {
   write(elements: HostArray): void;
   readGradient(): Promise<HostArray>;
   clearGradient(): void;
+  /** Whether ops that are recorded from now on take a gradient by this parameter. */
+  setRequiresGradient(required: boolean): void;
   dispose(): void;
 }
 
@@ -91,6 +93,8 @@ export interface NativeBatchArrays {
   rows: Int32Array;
   /** One per row. */
   targets?: Int32Array | undefined;
+  /** One per row: what the gradient of its loss is multiplied by. */
+  weights?: Float32Array | undefined;
 }
 
 /** What ids and positions must stay below; 0: not looked at. */
@@ -166,7 +170,7 @@ export interface NativeDevice {
     weight: NativeTensor,
     bias: NativeTensor | null,
     options?: {
-      activation?: 'gelu_tanh' | 'gelu_erf' | undefined;
+      activation?: 'gelu_tanh' | 'gelu_erf' | 'tanh' | 'relu' | undefined;
       residual?: NativeTensor | undefined;
       dropout?: NativeDropout | undefined;
     },

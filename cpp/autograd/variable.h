@@ -32,6 +32,8 @@ class Variable {
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
   bool requires_gradient() const { return requires_gradient_; }
+  /// Of a leaf, for the ops that come.
+  void require_gradient(bool required) { requires_gradient_ = required; }
 
   /// The tensor, rebuilt if it had been released.
   const Tensor& tensor();

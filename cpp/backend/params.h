@@ -22,7 +22,7 @@
 
 namespace glm {
 
-enum class Activation : uint8_t { kNone, kGeluTanh, kGeluErf };
+enum class Activation : uint8_t { kNone, kGeluTanh, kGeluErf, kTanh, kRelu };
 
 /// B examples, one behind the other in N rows. `contexts` are the lengths of Part A (glm_mask.h).
 struct PackedLayout {
@@ -236,6 +236,7 @@ struct CrossEntropy {
   int64_t rows = 0, width = 0, vocabulary = 0;
   const void* hidden = nullptr;      // [rows, h], gathered
   const int32_t* targets = nullptr;  // [rows]
+  const float* weights = nullptr;    // [rows] what the gradient of each loss counts, or null: 1
   const void* words = nullptr;       // [V, h]
   float smoothing = 0;
   float gradient_scale = 1;

@@ -3,7 +3,7 @@
 //
 //   z = hidden · wordsᵀ,  lse = log Σ exp(z)
 //   losses = lse - (1 - smoothing) · z[target] - smoothing · mean(z)
-//   dz = gradient_scale · (exp(z - lse) - (1 - smoothing) · [target] - smoothing / V)
+//   dz = gradient_scale · weight · (exp(z - lse) - (1 - smoothing) · [target] - smoothing / V)
 //   grad_hidden = dz · words,  grad_words += dzᵀ · hidden
 //
 // hidden [rows, h] and words [V, h] in float32 or bfloat16; z, statistics and losses float32; dz in the
@@ -111,7 +111,9 @@ float largest_of(const float* z, int64_t width) {
 
 /// The loss of one row, and dz in place of z where gradients are wanted.
 template <class T>
-void loss_of_row(const CrossEntropy& p, float* z, int32_t target, bool wants_gradient, float* loss) {
+void loss_of_row(const CrossEntropy& p, float* z, int64_t row, bool wants_gradient) {
+  int32_t target = p.targets[row];
+  float gradient_scale = p.gradient_scale * (p.weights == nullptr ? 1 : p.weights[row]);
   int64_t width = p.vocabulary;
   float at_target = z[target];
   float mean = 0;
@@ -129,11 +131,11 @@ void loss_of_row(const CrossEntropy& p, float* z, int32_t target, bool wants_gra
   });
   float total = sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
   float log_total = log(broadcast(total))[0];
-  *loss = (1 - p.smoothing) * (most - at_target + log_total) + p.smoothing * (most - mean + log_total);
+  p.losses[row] = (1 - p.smoothing) * (most - at_target + log_total) + p.smoothing * (most - mean + log_total);
   if (!wants_gradient) return;
-  float factor = p.gradient_scale / total;
-  float uniform = p.gradient_scale * p.smoothing / static_cast<float>(width);
-  float target_value = z[target] * factor - uniform - p.gradient_scale * (1 - p.smoothing);
+  float factor = gradient_scale / total;
+  float uniform = gradient_scale * p.smoothing / static_cast<float>(width);
+  float target_value = z[target] * factor - uniform - gradient_scale * (1 - p.smoothing);
   // bfloat16 is half as wide: element j lands at or before the place from which element j was read.
   T* dz = reinterpret_cast<T*>(z);
   for (int64_t j = 0; j < width; j += kLanes) {
@@ -157,8 +159,7 @@ void run_chunk(const Parallel& parallel, const CrossEntropy& p, const Chunk& chu
   parallel.ranges(chunk.rows, rows_per_piece(p.vocabulary), [&](int64_t begin, int64_t end) {
     with_element_type(p.dtype, [&](auto type) {
       for (int64_t row = begin; row < end; row++) {
-        loss_of_row<decltype(type)>(p, chunk.z + row * p.vocabulary, p.targets[chunk.first + row],
-                                    wants_gradient, p.losses + chunk.first + row);
+        loss_of_row<decltype(type)>(p, chunk.z + row * p.vocabulary, chunk.first + row, wants_gradient);
       }
     });
   });

@@ -88,6 +88,8 @@ void finish_grad_x(const void* context, const float* block, int64_t row, int64_t
       Floats sum = load(block + j);
       if (p.activation == Activation::kGeluTanh) sum *= gelu_tanh_derivative(load_upto(x + j, columns - j));
       if (p.activation == Activation::kGeluErf) sum *= gelu_erf_derivative(load_upto(x + j, columns - j));
+      if (p.activation == Activation::kTanh) sum *= tanh_derivative(load_upto(x + j, columns - j));
+      if (p.activation == Activation::kRelu) sum *= relu_derivative(load_upto(x + j, columns - j));
       if (p.accumulate) sum += load_upto(grad_x + j, columns - j);
       store_upto(grad_x + j, sum, columns - j);
     }

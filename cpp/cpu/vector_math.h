@@ -125,6 +125,15 @@ GLM_INLINE Floats tanh(Floats x) {
   return copy_sign(expm1 / (expm1 + 2.0f), x);
 }
 
+GLM_INLINE Floats tanh_derivative(Floats x) {
+  Floats y = tanh(x);
+  return 1.0f - y * y;
+}
+
+GLM_INLINE Floats relu(Floats x) { return max(x, Floats{}); }
+
+GLM_INLINE Floats relu_derivative(Floats x) { return x > 0.0f ? broadcast(1.0f) : Floats{}; }
+
 GLM_INLINE Floats erf(Floats x) {
   Floats a = absolute(x);
   Floats near = x + x * detail::erf_excess_near_zero(x * x);

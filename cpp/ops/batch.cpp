@@ -81,12 +81,17 @@ PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch h
                 "use the tokenizer that belongs to the model");
   }
 
+  if (!host.weights.empty()) {
+    require(host.weights.size() == host.rows.size(), Code::kInvalidArgument, "expected weights to have ",
+            host.rows.size(), " elements (one per row that has a loss), found ", host.weights.size());
+  }
+
   PackedBatch batch;
   batch.limits = limits;
   batch.longest = longest_example(host);
   batch.host = std::make_shared<const HostBatch>(std::move(host));
-  auto send = [&](const std::vector<int32_t>& array) {
-    Tensor tensor(device, Shape{static_cast<int64_t>(array.size())}, DType::kInt32);
+  auto send = [&](const auto& array, DType dtype = DType::kInt32) {
+    Tensor tensor(device, Shape{static_cast<int64_t>(array.size())}, dtype);
     upload(tensor, batch.host, array.data());
     return tensor;
   };
@@ -97,6 +102,7 @@ PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch h
   batch.contexts = send(batch.host->contexts);
   batch.rows = send(batch.host->rows);
   batch.targets = send(batch.host->targets);
+  batch.weights = send(batch.host->weights, DType::kFloat32);
   return batch;
 }
 

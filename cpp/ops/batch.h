@@ -15,6 +15,7 @@ struct HostBatch {
   std::vector<int32_t> contexts;                         // [B]
   std::vector<int32_t> rows;                             // rows that have a loss, or whose logits are wanted
   std::vector<int32_t> targets;                          // [rows], or empty
+  std::vector<float> weights;                            // [rows], of the losses' gradients, or empty
 };
 
 /// What the values of a batch must stay below.
@@ -28,7 +29,7 @@ struct BatchLimits {
 struct PackedBatch {
   std::shared_ptr<const HostBatch> host;
   BatchLimits limits;  // that its values were checked against
-  Tensor ids, positions, block_positions, offsets, contexts, rows, targets;
+  Tensor ids, positions, block_positions, offsets, contexts, rows, targets, weights;
   int32_t longest = 0;
 
   int64_t tokens() const { return static_cast<int64_t>(host->ids.size()); }

@@ -28,6 +28,7 @@ class CrossEntropyNode final : public Node {
         .vocabulary = words_->shape()[0],
         .hidden = hidden_->data(),
         .targets = batch_->targets.as<int32_t>(),
+        .weights = batch_->host->weights.empty() ? nullptr : batch_->weights.as<float>(),
         .words = words_->data(),
         .smoothing = static_cast<float>(options_.smoothing),
         .gradient_scale = static_cast<float>(options_.gradient_scale),

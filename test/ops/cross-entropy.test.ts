@@ -22,6 +22,7 @@ import {
 interface Options {
   smoothing?: number;
   scale?: number;
+  weighted?: boolean;
   type?: ActivationType;
 }
 
@@ -34,6 +35,8 @@ function makeInputs(rows: number, width: number, vocabulary: number, options: Op
     words: randomMatrix(random, vocabulary, width, type),
     targets: random.integers(rows, vocabulary),
     smoothing,
+    weights:
+      options.weighted === true ? Float32Array.from({ length: rows }, (_, i) => 1 - 0.3 * i) : undefined,
   };
 }
 
@@ -44,13 +47,14 @@ function crossEntropyCase(
   const inputs = makeInputs(rows, width, vocabulary, options);
   const { type = 'float32', smoothing = 0, scale = 1 } = options;
   return {
-    name: `${rows} × ${width} × ${vocabulary}, smoothing ${smoothing}, scale ${scale}`,
+    name: `${rows} × ${width} × ${vocabulary}, smoothing ${smoothing}, scale ${scale}${inputs.weights ? ', weighted' : ''}`,
     type,
     alwaysFloat32: ['losses', 'gradWords'],
     run(device) {
       const contents = {
         rows: Int32Array.from({ length: rows }, (_, i) => i),
         targets: inputs.targets,
+        weights: inputs.weights,
         vocabulary,
       };
       const batch = uploadBatch(device, [{ length: rows, context: rows }], contents);
@@ -76,6 +80,8 @@ opTable('crossEntropy', [
   ...productSizes.map((size) => crossEntropyCase(size, { type: 'bfloat16', scale: 0.25 })),
   crossEntropyCase([17, 33, 64], { smoothing: 0.1 }),
   crossEntropyCase([66, 65, 31], { smoothing: 0.1, scale: 1 / 66 }),
+  crossEntropyCase([17, 33, 64], { smoothing: 0.1, scale: 0.5, weighted: true }),
+  crossEntropyCase([17, 33, 64], { type: 'bfloat16', weighted: true }),
   // More words than one chunk of logits is likely to hold.
   crossEntropyCase([9, 24, 5003], { scale: 1 / 9 }),
 ]);

@@ -104,7 +104,7 @@ opTable('linear', [
   ...productSizes.map((size) => linearCase(size)),
   ...productSizes.map((size) => linearCase(size, { bias: true })),
   ...productSizes.map((size) => linearCase(size, { bias: true, type: 'bfloat16' })),
-  ...(['gelu_tanh', 'gelu_erf'] as const).flatMap((activation) => [
+  ...(['gelu_tanh', 'gelu_erf', 'tanh', 'relu'] as const).flatMap((activation) => [
     activationCase(activation),
     linearCase([17, 33, 64], { activation, bias: true }),
     linearCase([66, 65, 31], { activation, bias: true, residual: true, dropout: 0.3 }),
@@ -148,7 +148,7 @@ for (const device of testDevices) {
 far.run();
 
 const reference = suite('linear, the reference');
-for (const activation of [undefined, 'gelu_tanh', 'gelu_erf'] as const) {
+for (const activation of [undefined, 'gelu_tanh', 'gelu_erf', 'tanh', 'relu'] as const) {
   reference(`its gradients are the finite differences, ${activation ?? 'no activation'}`, () => {
     const { inputs, gradY } = makeInputs(3, 5, 4, { activation, bias: true, residual: true, dropout: 0.3 });
     const value = (): number => weighted(linear(inputs, exact), gradY);

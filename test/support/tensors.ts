@@ -58,6 +58,7 @@ export interface BatchContents {
   blockPositions?: Int32Array;
   rows?: Int32Array;
   targets?: Int32Array | undefined;
+  weights?: Float32Array | undefined;
   vocabulary?: number;
 }
 
@@ -79,6 +80,7 @@ export function uploadBatch(
       contextLengths: Int32Array.from(examples, ({ context }) => context),
       rows: contents.rows ?? new Int32Array(0),
       targets: contents.targets,
+      weights: contents.weights,
     },
     {
       vocabulary: contents.vocabulary ?? 1,

@@ -23,7 +23,36 @@ export interface Batch {
   objectives?: Uint8Array | undefined;
   /** [B] the sample that the example comes from */
   samples?: Int32Array | undefined;
+  /** Where the right one of several answers is to be learned, rather than a text. */
+  decision?: Decision | undefined;
 }
+
+/** What the examples of a batch decide between. */
+export type Decision =
+  | {
+      /** Texts in a blank, each an example of its own. */
+      kind: 'choices';
+      /** [Q + 1] question q has the examples offsets[q] to offsets[q + 1]. */
+      offsets: Int32Array;
+      /** [Q] which of its examples is right. */
+      labels: Int32Array;
+      /** Adds the loss of writing the right one. Default false. */
+      generative?: boolean;
+    }
+  | {
+      /** Single words in a blank; every example is a question, and the row with a loss is where the word is read. */
+      kind: 'words';
+      /** [C] ids of the words. */
+      words: Int32Array;
+      /** [B] which of them is right. */
+      labels: Int32Array;
+    }
+  | {
+      /** The classes of a model's classifier, read at the first token; every example is a question. */
+      kind: 'classes';
+      /** [B] */
+      labels: Int32Array;
+    };
 
 /** The objectives of blank infilling; a batch has their places in this list. */
 export const objectiveNames = ['blank', 'sentence', 'document'] as const;
@@ -58,7 +87,7 @@ export function sliceBatch(batch: Batch, begin: number, end: number): Batch {
 
 /** The examples of all these batches, in order. A field is there if all of them have it. */
 export function concatBatches(batches: readonly Batch[]): Batch {
-  const joined = <Name extends keyof Batch>(name: Name) => {
+  const joined = <Name extends Exclude<keyof Batch, 'decision'>>(name: Name) => {
     const arrays = batches.map((batch) => batch[name]);
     return arrays.every((array) => array !== undefined) ? { [name]: concat(arrays) } : {};
   };
@@ -79,7 +108,23 @@ export function concatBatches(batches: readonly Batch[]): Batch {
     ...joined('lossMask'),
     ...joined('objectives'),
     ...joined('samples'),
+    ...joinedDecisions(batches),
   };
+}
+
+function joinedDecisions(batches: readonly Batch[]): { decision?: Decision } {
+  const decisions = batches.map(({ decision }) => decision);
+  const [first] = decisions;
+  if (first === undefined || !decisions.every((decision) => decision?.kind === first.kind)) return {};
+  const all = decisions as Decision[];
+  const labels = concat(all.map((decision) => decision.labels));
+  if (first.kind !== 'choices') return { decision: { ...first, labels } };
+  const offsets = [0];
+  for (const { offsets: own } of all as (typeof first)[]) {
+    const begin = offsets.at(-1)!;
+    for (const offset of own.subarray(1)) offsets.push(begin + offset);
+  }
+  return { decision: { ...first, offsets: Int32Array.from(offsets), labels } };
 }
 
 function optional<Name extends string, Value>(name: Name, value: Value | undefined) {

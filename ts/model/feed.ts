@@ -8,6 +8,8 @@ import type { Network } from './transformer.js';
 export interface WantedRows {
   rows: Int32Array;
   targets?: Int32Array;
+  /** What the gradients of the losses are multiplied by. */
+  weights?: Float32Array;
 }
 
 /** The rows that have a loss. Throws `GLM_INVALID_ARGUMENT` for a batch without targets and lossMask. */
@@ -55,10 +57,14 @@ export function allRows(batch: Batch): WantedRows {
 }
 
 /** Checks a batch against the model and sends it to its device. Throws `GLM_INVALID_ARGUMENT`, `GLM_CONTEXT_LENGTH`. */
-export function feed({ device, config }: Network, batch: Batch, { rows, targets }: WantedRows): NativeBatch {
+export function feed(
+  { device, config }: Network,
+  batch: Batch,
+  { rows, targets, weights }: WantedRows,
+): NativeBatch {
   const { ids, positions, blockPositions, offsets, contextLengths } = batch;
   return device.batch(
-    { ids, positions, blockPositions, offsets, contextLengths, rows, targets },
+    { ids, positions, blockPositions, offsets, contextLengths, rows, targets, weights },
     {
       vocabulary: config.vocab_size,
       positions: positionRows(config),

@@ -5,7 +5,7 @@ import { FolderLock } from '../io/folder-lock.js';
 import { GlmError } from '../errors.js';
 import { ioError } from '../files.js';
 import { GLM, type LoadOptions } from '../glm.js';
-import { rowsWithLoss } from '../model/feed.js';
+import { accumulateDecisionGradients, lossCount } from '../model/decisions.js';
 import { accumulateGradients, sum } from '../model/gradients.js';
 import { type BatchSource, batchSource, checkData } from './batch-source.js';
 import { loadMoments, RunFolder, type TrainerState } from './checkpoint.js';
@@ -45,6 +45,11 @@ export class Trainer {
   #stopping = false;
   #savedStep = -1;
   #started = false;
+
+  /** Steps done. */
+  get step(): number {
+    return this.#step;
+  }
 
   /** Throws `GLM_INVALID_ARGUMENT`. */
   constructor(model: GLM, options: TrainerOptions) {
@@ -210,10 +215,12 @@ export class Trainer {
     const started = performance.now();
     const step = this.#step++;
     const rate = learningRate(optimizer.learningRate, schedule, this.#optimizer.updates);
-    const lossTokens = batches.reduce((count, batch) => count + rowsWithLoss(batch).rows.length, 0);
+    const lossTokens = batches.reduce((count, batch) => count + lossCount(batch), 0);
     try {
       const pending = Promise.all(batches.map((batch) => this.#accumulate(batch, lossTokens)));
       pending.catch(() => undefined); // the norm rejects first when a kernel has failed
+      // A decision between texts enqueues its gradients only when it knows the scores.
+      if (batches.some(({ decision }) => decision?.kind === 'choices')) await pending;
       const gradientNorm = lossTokens === 0 ? 0 : await this.#optimizer.gradientNorm();
       const total = (await pending).reduce((all, values) => all + sum(values), 0);
       const loss = lossTokens === 0 ? 0 : total / lossTokens;
@@ -231,12 +238,12 @@ export class Trainer {
   }
 
   #accumulate(batch: Batch, lossTokens: number): Promise<Float32Array> {
-    const { labelSmoothing, dropout, seed, checkpointActivations } = this.settings;
-    return accumulateGradients(this.model.network, batch, {
-      gradientScale: 1 / lossTokens,
-      smoothing: labelSmoothing,
-      training: { dropout, seed, draw: this.#draw++, checkpointedLayers: checkpointActivations },
-    });
+    const { labelSmoothing: smoothing, dropout, seed, checkpointActivations } = this.settings;
+    const training = { dropout, seed, draw: this.#draw++, checkpointedLayers: checkpointActivations };
+    const options = { gradientScale: 1 / lossTokens, training };
+    return batch.decision === undefined
+      ? accumulateGradients(this.model.network, batch, { ...options, smoothing })
+      : accumulateDecisionGradients(this.model.network, batch, batch.decision, options);
   }
 
   get #skipped(): number {

@@ -36,10 +36,21 @@ namespace packing {
 
 /// Applies the activation to `count` vectors in place.
 __attribute__((noinline)) inline void activate(Activation activation, Floats* v, int count) {
-  if (activation == Activation::kGeluTanh) {
-    for (int i = 0; i < count; i++) v[i] = gelu_tanh(v[i]);
-  } else {
-    for (int i = 0; i < count; i++) v[i] = gelu_erf(v[i]);
+  switch (activation) {
+    case Activation::kNone:
+      break;
+    case Activation::kGeluTanh:
+      for (int i = 0; i < count; i++) v[i] = gelu_tanh(v[i]);
+      break;
+    case Activation::kGeluErf:
+      for (int i = 0; i < count; i++) v[i] = gelu_erf(v[i]);
+      break;
+    case Activation::kTanh:
+      for (int i = 0; i < count; i++) v[i] = tanh(v[i]);
+      break;
+    case Activation::kRelu:
+      for (int i = 0; i < count; i++) v[i] = relu(v[i]);
+      break;
   }
 }
 

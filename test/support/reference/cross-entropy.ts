@@ -8,6 +8,8 @@ export interface CrossEntropyInputs {
   words: Matrix;
   targets: Int32Array;
   smoothing: number;
+  /** [rows] of the losses' gradients */
+  weights?: Float32Array | undefined;
 }
 
 /** log softmax(hidden · wordsᵀ): [rows, V] */
@@ -42,14 +44,15 @@ export function crossEntropy(inputs: CrossEntropyInputs, precision: Precision): 
   });
 }
 
-/** Of scale · Σ losses: dz = scale · (p - (1 - smoothing) · [target] - smoothing / V), gradHidden = dz · words, gradWords = dzᵀ · hidden */
+/** Of scale · Σ losses: dz = scale · weight · (p - (1 - smoothing) · [target] - smoothing / V), gradHidden = dz · words, gradWords = dzᵀ · hidden */
 export function crossEntropyBackward(inputs: CrossEntropyInputs, scale: number, precision: Precision) {
   const { round, store } = precision;
   const { smoothing, targets, words, hidden } = inputs;
   const logP = logProbabilities(inputs, precision);
   const gradLogits = Matrix.build(hidden.rows, words.rows, (r, w) => {
     const wanted = round((w === at(targets, r) ? round(1 - smoothing) : 0) + round(smoothing / words.rows));
-    return store(round(round(scale) * round(round(Math.exp(logP.get(r, w))) - wanted)));
+    const weight = round(round(scale) * (inputs.weights?.[r] ?? 1));
+    return store(round(weight * round(round(Math.exp(logP.get(r, w))) - wanted)));
   });
   const gradHidden = Matrix.build(hidden.rows, hidden.columns, (r, j) => {
     let sum = 0;

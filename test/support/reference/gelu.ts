@@ -1,6 +1,6 @@
 import type { Precision } from './precision.js';
 
-export type Activation = 'gelu_tanh' | 'gelu_erf' | undefined;
+export type Activation = 'gelu_tanh' | 'gelu_erf' | 'tanh' | 'relu' | undefined;
 
 /** The activation of one number. */
 export function activate(activation: Activation, x: number, { round }: Precision): number {
@@ -9,7 +9,8 @@ export function activate(activation: Activation, x: number, { round }: Precision
   }
   if (activation === 'gelu_erf')
     return round(round(0.5 * x) * round(1 + round(erf(round(x * round(Math.SQRT1_2))))));
-  return x;
+  if (activation === 'tanh') return round(Math.tanh(x));
+  return activation === 'relu' ? Math.max(x, 0) : x;
 }
 
 /** Its derivative. */
@@ -27,7 +28,8 @@ export function activationSlope(activation: Activation, x: number, { round }: Pr
     const distribution = round(0.5 * round(1 + round(erf(round(x * round(Math.SQRT1_2))))));
     return round(distribution + round(x * density));
   }
-  return 1;
+  if (activation === 'tanh') return round(1 - round(round(Math.tanh(x)) ** 2));
+  return activation === 'relu' && x <= 0 ? 0 : 1;
 }
 
 /** sqrt(2/π) (x + 0.044715 x³) */

@@ -1,0 +1,294 @@
+/**
+ * Understanding as filling a blank (paper, section 2.3): a pattern words a record as a text with one blank, and each answer
+ * as words that may stand there. The parts of a pattern are tokenized one by one and cut as the original does
+ * (`PVP.encode` of `tasks/superglue/pvp.py`).
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+
+import { type Batch, concatBatches } from '../data/batch.js';
+import { GlmError } from '../errors.js';
+import type { GLM } from '../glm.js';
+import { classScores } from '../model/decisions.js';
+import type { SpecialTokens } from '../text/special-tokens.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import { dataError, type Fields, objectsOf } from './data-files.js';
+import { context, example } from './input.js';
+import type { Prediction, PreparedTask, PrepareOptions, Task, TaskRecord, TaskSettings } from './task.js';
+
+/** The blank of a pattern. */
+export const blank: unique symbol = Symbol('blank');
+
+/** A text that may be cut at its end when the whole is too long. */
+export interface Cuttable {
+  cuttable: string;
+}
+
+export function cuttable(text: string): Cuttable {
+  return { cuttable: text };
+}
+
+export type Part = string | Cuttable | typeof blank;
+
+/** A record as texts with one blank. */
+export interface Question {
+  /** A list of parts, or where every answer has a text of its own, one list for each. */
+  parts: readonly Part[] | readonly (readonly Part[])[];
+  /** Where the second of two texts begins: the longer one is cut first. */
+  second?: number;
+  /** What may stand in the blank, in the order of the labels. */
+  answers: readonly string[];
+}
+
+export interface ClozeRecord extends TaskRecord {
+  /** Place of the right answer; left out in test data. */
+  label?: number | undefined;
+  /** Places of answers that are right as well: they are not learned from. */
+  alsoRight?: readonly number[] | undefined;
+}
+
+export interface ClozeTask<Record extends ClozeRecord> {
+  name: string;
+  description: string;
+  settings?: Partial<TaskSettings>;
+  /** Tokens of a text with its answer. Default 256. */
+  maxLength?: number;
+  /** The records of a line. Throws `GLM_DATA`. */
+  read(line: Fields): Iterable<Record>;
+  /** Ways to word a record; the first is the default. */
+  patterns: readonly ((record: Record) => Question)[];
+  /** Whether answers are texts of any length that differ between records, rather than one word for each label. */
+  freeAnswers?: boolean;
+  /** The right answer is learned to be written too, not only to be chosen (the original's `--loss-func mix`). */
+  generative?: boolean;
+  /** What is made of all records of a file. */
+  gather?(records: readonly Record[]): Record[];
+  /** Whether there is something to learn from a record. Default: all have. */
+  learns?(record: Record): boolean;
+  score(records: readonly Record[], predictions: readonly Prediction[]): { [metric: string]: number };
+  bestBy?: string;
+  predictionLines(records: readonly Record[], predictions: readonly Prediction[]): string[];
+}
+
+export interface ClozeOptions extends PrepareOptions {
+  /** Words of labels may be of several tokens. Default false: each has to be one token. */
+  multiToken?: boolean | undefined;
+}
+
+/** Settings of the SuperGLUE tasks (`config_tasks` of the original). */
+const settings: TaskSettings = {
+  epochs: 20,
+  batchSize: 16,
+  optimizer: { learningRate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 },
+  warmup: 0.1,
+  schedule: { style: 'linear', ratio: 0.1 },
+  labelSmoothing: 0,
+};
+
+/** A task that is fine-tuned by filling blanks. */
+export function clozeTask<Record extends ClozeRecord>(
+  task: ClozeTask<Record>,
+): Omit<Task<Record>, 'prepare'> & { prepare(options: ClozeOptions): Promise<PreparedClozeTask<Record>> } {
+  return {
+    name: task.name,
+    description: task.description,
+    settings: { ...settings, ...task.settings },
+    bestBy: task.bestBy ?? 'accuracy',
+    learns: task.learns,
+    async *read(file, bad) {
+      const gathered: Record[] = [];
+      for await (const line of objectsOf(file, bad)) {
+        try {
+          const records = [...task.read(line)];
+          if (task.gather === undefined) yield* records;
+          else gathered.push(...records);
+        } catch (error) {
+          bad(error);
+        }
+      }
+      if (task.gather !== undefined) yield* task.gather(gathered);
+    },
+    // eslint-disable-next-line @typescript-eslint/require-await -- so that an error rejects
+    async prepare(options): Promise<PreparedClozeTask<Record>> {
+      const { pattern = 0 } = options;
+      const word = task.patterns[pattern];
+      if (word === undefined) {
+        throw new GlmError(
+          'GLM_INVALID_ARGUMENT',
+          `expected a pattern of ${task.name} from 0 to ${task.patterns.length - 1}, found ${pattern}`,
+        );
+      }
+      return new PreparedClozeTask(task, word, options);
+    },
+  };
+}
+
+export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTask<Record> {
+  readonly score: PreparedTask<Record>['score'];
+  readonly predictionLines: PreparedTask<Record>['predictionLines'];
+  readonly #word: (record: Record) => Question;
+  readonly #tokenizer: Tokenizer;
+  readonly #maxLength: number;
+  /** Whether answers are scored as whole texts rather than as one of a few words. */
+  readonly #asTexts: boolean;
+  readonly #generative: boolean;
+
+  constructor(task: ClozeTask<Record>, word: (record: Record) => Question, options: ClozeOptions) {
+    this.score = (records, predictions) => task.score(records, predictions);
+    this.predictionLines = (records, predictions) => task.predictionLines(records, predictions);
+    this.#word = word;
+    this.#tokenizer = options.tokenizer;
+    this.#maxLength = options.maxLength ?? task.maxLength ?? 256;
+    this.#generative = task.generative ?? false;
+    this.#asTexts = (task.freeAnswers ?? false) || (options.multiToken ?? false);
+  }
+
+  async examples(records: readonly Record[]): Promise<Batch[]> {
+    return Promise.all(
+      records.map(async (record) => {
+        if (record.label === undefined) throw dataError(record.where, 'a label', undefined);
+        return this.#encode(record, record.label, record.alsoRight);
+      }),
+    );
+  }
+
+  async predict(model: GLM, records: readonly Record[], signal?: AbortSignal): Promise<Prediction[]> {
+    const batches = await Promise.all(records.map((record) => this.#encode(record, record.label ?? 0)));
+    return this.#asTexts ? scoreTexts(model, batches, this.#special, signal) : scoreWords(model, batches);
+  }
+
+  get #special(): SpecialTokens {
+    return this.#tokenizer.special;
+  }
+
+  /** The text of a record with its blank. */
+  async context(record: Record): Promise<Int32Array> {
+    const { ids, contextLengths } = await this.#encode(record, 0);
+    return ids.slice(0, contextLengths[0]);
+  }
+
+  /** A question as a batch of its own: an example, or one for each answer that is not left out. */
+  async #encode(record: Record, label: number, leftOut: readonly number[] = []): Promise<Batch> {
+    const { parts, answers, second } = this.#word(record);
+    const texts = (Array.isArray(parts[0]) ? parts : answers.map(() => parts)) as (readonly Part[])[];
+    if (this.#asTexts) {
+      const kept = answers.map((_, i) => i).filter((i) => !leftOut.includes(i));
+      const examples = await Promise.all(
+        kept.map(async (i) => {
+          const target = Int32Array.from([...(await this.#tokenizer.encode(answers[i]!)), this.#special.eop]);
+          return this.#example(record, texts[i]!, second, target);
+        }),
+      );
+      const offsets = Int32Array.of(0, examples.length);
+      const labels = Int32Array.of(kept.indexOf(label));
+      return {
+        ...concatBatches(examples),
+        decision: { kind: 'choices', offsets, labels, generative: this.#generative },
+      };
+    }
+    const words = await Promise.all(answers.map((answer) => this.#singleToken(answer)));
+    const whole = await this.#example(record, texts[0]!, second, undefined);
+    const decision = { kind: 'words', words: Int32Array.from(words), labels: Int32Array.of(label) } as const;
+    return { ...whole, decision };
+  }
+
+  /** The one token of a word. */
+  async #singleToken(word: string): Promise<number> {
+    const ids = await this.#tokenizer.encode(word);
+    if (ids.length === 1) return ids[0]!;
+    throw new GlmError(
+      'GLM_TOKENIZER',
+      `expected "${word}" to be one token of the model's tokenizer, found ${ids.length}; choose another pattern, or let ` +
+        'answers be of several tokens (multiToken)',
+    );
+  }
+
+  async #example(
+    record: Record,
+    parts: readonly Part[],
+    second: number | undefined,
+    target: Int32Array | undefined,
+  ): Promise<Batch> {
+    const special = this.#special;
+    const pieces = await Promise.all(
+      parts.map(async (part) => {
+        if (part === blank) return { ids: [special.mask], cut: false };
+        const [text, cut] = typeof part === 'string' ? [part, false] : [part.cuttable, true];
+        return { ids: Array.from(await this.#tokenizer.encode(text)), cut };
+      }),
+    );
+    if (pieces.flatMap(({ ids }) => ids).filter((id) => id === special.mask).length !== 1)
+      throw dataError(record.where, 'a text without blanks of its own', '[MASK]');
+    // [CLS] and end-of-text, and the answer or start-of-piece.
+    const length = pieces.reduce((sum, { ids }) => sum + ids.length, 2 + (target?.length ?? 1));
+    if (
+      !shorten(
+        pieces.slice(0, second),
+        second === undefined ? [] : pieces.slice(second),
+        length - this.#maxLength,
+      )
+    )
+      throw dataError(
+        record.where,
+        `a text of at most ${this.#maxLength} tokens`,
+        `${length}, not all of which can be cut`,
+      );
+    const ids = pieces.flatMap((piece) => piece.ids);
+    return example(context(ids, undefined, { special }), target, special, [special.mask]);
+  }
+}
+
+interface Piece {
+  ids: number[];
+  cut: boolean;
+}
+
+/** Takes tokens off the ends of what may be cut, off the longer of two texts first; false where there are not enough. */
+function shorten(first: readonly Piece[], second: readonly Piece[], tokens: number): boolean {
+  const [inFirst, inSecond] = [first, second].map((pieces) => pieces.filter(({ cut }) => cut));
+  const size = (pieces: readonly Piece[]) => pieces.reduce((sum, { ids }) => sum + ids.length, 0);
+  for (let left = tokens; left > 0; left--) {
+    const pieces = size(inFirst!) > size(inSecond!) ? inFirst! : inSecond!;
+    const last = pieces.findLast(({ ids }) => ids.length > 0);
+    if (last === undefined) return false;
+    last.ids.pop();
+  }
+  return true;
+}
+
+/** Every answer as a text in the blank. */
+async function scoreTexts(
+  model: GLM,
+  batches: readonly Batch[],
+  special: SpecialTokens,
+  signal?: AbortSignal,
+): Promise<Prediction[]> {
+  // Answers that have the same text share its computation; most do, unless it was cut to make room for them.
+  const inputs: Int32Array[] = [];
+  const choices: Int32Array[][] = [];
+  for (const { ids, offsets, contextLengths, targets } of batches) {
+    contextLengths.forEach((length, i) => {
+      const begin = offsets[i]!;
+      const input = ids.slice(begin, begin + length);
+      const isNew = i === 0 || !isDeepStrictEqual(input, inputs.at(-1));
+      if (isNew) inputs.push(input);
+      if (isNew) choices.push([]);
+      choices.at(-1)!.push(targets!.slice(begin + length, offsets[i + 1]));
+    });
+  }
+  const scores = (await model.score(inputs, choices, { special, signal })).flatMap((own) => Array.from(own));
+  let at = 0;
+  return batches.map(({ contextLengths }) => {
+    const own = scores.slice(at, (at += contextLengths.length));
+    return { scores: own, choice: own.indexOf(Math.max(...own)) };
+  });
+}
+
+/** One of a few words in the blank. */
+async function scoreWords(model: GLM, batches: readonly Batch[]): Promise<Prediction[]> {
+  const batch = concatBatches(batches);
+  const { decision } = batch;
+  if (decision?.kind !== 'words') return [];
+  const scores = await classScores(model.network, batch, decision);
+  return scores.map((own) => ({ scores: Array.from(own), choice: own.indexOf(Math.max(...own)) }));
+}

@@ -1,0 +1,74 @@
+/** What a fine-tuning task is: how its data is read, what the model is fed, and how it is scored. */
+
+import type { Batch } from '../data/batch.js';
+import type { GLM } from '../glm.js';
+import type { OptimizerOptions } from '../train/optimizer.js';
+import type { ScheduleOptions } from '../train/schedule.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+
+/** The paper's settings of a task, each of which can be given. */
+export interface TaskSettings {
+  epochs: number;
+  /** Examples of a step. */
+  batchSize: number;
+  optimizer: OptimizerOptions;
+  /** Share of the steps in which the learning rate rises. */
+  warmup: number;
+  schedule: Pick<ScheduleOptions, 'style' | 'ratio'>;
+  labelSmoothing: number;
+}
+
+/** A line of a data file that has been read. */
+export interface TaskRecord {
+  /** For messages: `file:line`. */
+  where: string;
+}
+
+export interface PreparedTask<Record extends TaskRecord> {
+  /**
+   * What a step learns from some records, as examples that may be packed together in any way.
+   * @throws GlmError GLM_DATA, GLM_TOKENIZER
+   */
+  examples(records: readonly Record[]): Promise<Batch[]>;
+  /** What the model answers to some records. */
+  predict(model: GLM, records: readonly Record[], signal?: AbortSignal): Promise<Prediction[]>;
+  /** The official metrics, from 0 to 100. */
+  score(records: readonly Record[], predictions: readonly Prediction[]): { [metric: string]: number };
+  /** Lines of a prediction file, as the benchmark takes them. */
+  predictionLines(records: readonly Record[], predictions: readonly Prediction[]): string[];
+}
+
+/** What a model answers: the text it writes, or the place of its choice with the scores of all. */
+export interface Prediction {
+  text?: string;
+  choice?: number;
+  scores?: number[];
+}
+
+export interface PrepareOptions {
+  tokenizer: Tokenizer;
+  /** Tokens of the context. Default: the task's, as far as the model has positions. */
+  maxLength?: number | undefined;
+  /** Which of the task's patterns words the question. Default 0. */
+  pattern?: number | undefined;
+  [option: string]: unknown;
+}
+
+/** A task that models are fine-tuned on. `Record` is what a line of its data says. */
+export interface Task<Record extends TaskRecord = TaskRecord> {
+  name: string;
+  /** What it is, in a line. */
+  description: string;
+  settings: TaskSettings;
+  /** Whether there is something to learn from a record. Default: all have. */
+  learns?: ((record: Record) => boolean) | undefined;
+  /** The metric that says which checkpoint is best; higher is better. */
+  bestBy: string;
+  /**
+   * The records of a data file, one after the other.
+   * @param bad told of a line that says something wrong; throws, or counts it
+   * @throws GlmError GLM_IO, GLM_DATA (file and line)
+   */
+  read(file: string, bad: (error: unknown) => void): AsyncIterable<Record>;
+  prepare(options: PrepareOptions): Promise<PreparedTask<Record>>;
+}
