@@ -18,7 +18,8 @@ Activation to_activation(const Napi::Value& value) {
   if (name == "gelu_erf") return Activation::kGeluErf;
   if (name == "tanh") return Activation::kTanh;
   if (name == "relu") return Activation::kRelu;
-  fail(Code::kInvalidArgument, "expected the activation gelu_tanh, gelu_erf, tanh or relu, found \"", name, "\"");
+  fail(Code::kInvalidArgument, "expected the activation gelu_tanh, gelu_erf, tanh or relu, found \"", name,
+       "\"");
 }
 
 DropoutOptions to_dropout(const Napi::Value& value) {

@@ -39,18 +39,19 @@ Napi::Promise read_tensor(Napi::Env env, const Tensor& tensor) {
 }
 
 void TensorObject::define(Napi::Env env, Napi::Object) {
-  Napi::Function constructor = DefineClass(env, "NativeTensor",
-                                           {
-                                               InstanceAccessor<&TensorObject::shape>("shape"),
-                                               InstanceAccessor<&TensorObject::dtype>("dtype"),
-                                               InstanceAccessor<&TensorObject::disposed>("disposed"),
-                                               InstanceMethod<&TensorObject::read>("read"),
-                                               InstanceMethod<&TensorObject::write>("write"),
-                                               InstanceMethod<&TensorObject::read_gradient>("readGradient"),
-                                               InstanceMethod<&TensorObject::clear_gradient>("clearGradient"),
-                                               InstanceMethod<&TensorObject::set_requires_gradient>("setRequiresGradient"),
-                                               InstanceMethod<&TensorObject::dispose>("dispose"),
-                                           });
+  Napi::Function constructor =
+      DefineClass(env, "NativeTensor",
+                  {
+                      InstanceAccessor<&TensorObject::shape>("shape"),
+                      InstanceAccessor<&TensorObject::dtype>("dtype"),
+                      InstanceAccessor<&TensorObject::disposed>("disposed"),
+                      InstanceMethod<&TensorObject::read>("read"),
+                      InstanceMethod<&TensorObject::write>("write"),
+                      InstanceMethod<&TensorObject::read_gradient>("readGradient"),
+                      InstanceMethod<&TensorObject::clear_gradient>("clearGradient"),
+                      InstanceMethod<&TensorObject::set_requires_gradient>("setRequiresGradient"),
+                      InstanceMethod<&TensorObject::dispose>("dispose"),
+                  });
   Environment::of(env).tensor_class = Napi::Persistent(constructor);
 }
 

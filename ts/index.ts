@@ -21,3 +21,15 @@ export { type Recipe, recipes } from './train/recipes.js';
 export type * from './train/events.js';
 export { writeReport } from './report/report.js';
 export type { RunSummary } from './report/summary.js';
+export {
+  fineTune,
+  type FineTuneEvent,
+  type FineTuneOptions,
+  type FineTuneResult,
+  fineTuneSeeds,
+  type SeedsResult,
+} from './tasks/fine-tune.js';
+export { findTask, fineTuningTasks, superGlueAverage } from './tasks/tasks.js';
+export { blank, type ClozeRecord, type ClozeTask, clozeTask, cuttable } from './tasks/cloze.js';
+export type { Fields } from './tasks/data-files.js';
+export type { Task, TaskRecord, TaskSettings } from './tasks/task.js';

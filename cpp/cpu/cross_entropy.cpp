@@ -131,7 +131,8 @@ void loss_of_row(const CrossEntropy& p, float* z, int64_t row, bool wants_gradie
   });
   float total = sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
   float log_total = log(broadcast(total))[0];
-  p.losses[row] = (1 - p.smoothing) * (most - at_target + log_total) + p.smoothing * (most - mean + log_total);
+  p.losses[row] =
+      (1 - p.smoothing) * (most - at_target + log_total) + p.smoothing * (most - mean + log_total);
   if (!wants_gradient) return;
   float factor = gradient_scale / total;
   float uniform = gradient_scale * p.smoothing / static_cast<float>(width);

@@ -47,16 +47,29 @@ function prose(seed: number): string {
 
 snippets('README.md', async () => {
   const blocks = await blocksOf('README.md');
-  // Filling needs the model that pretraining writes.
-  const fills = (code: string) => code.includes("GLM.load('my-glm')");
+  // Filling and fine-tuning need the model that pretraining writes.
+  const fills = (code: string) => code.includes("'my-glm'") && !code.includes("save('my-glm')");
   assert.ok(blocks.some(fills));
   const ordered = [...blocks.filter((code) => !fills(code)), ...blocks.filter(fills)];
   await withFolder(async (folder) => {
     await mkdir(path.join(folder, 'texts'));
     await writeFile(path.join(folder, 'texts/a.txt'), prose(1));
     await writeFile(path.join(folder, 'texts/b.txt'), prose(2));
+    await mkdir(path.join(folder, 'RTE'));
+    const record = { premise: 'It rains.', hypothesis: 'It is wet.', label: 'entailment', idx: 0 };
+    for (const name of ['train', 'val'])
+      await writeFile(path.join(folder, `RTE/${name}.jsonl`), JSON.stringify(record));
     await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
     for (const [i, code] of ordered.entries()) await run(code, folder, `readme-${i + 1}`);
+  });
+});
+
+snippets('docs/tasks.md', async () => {
+  const blocks = await blocksOf('docs/tasks.md');
+  assert.ok(blocks.length > 0);
+  await withFolder(async (folder) => {
+    await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+    for (const [i, code] of blocks.entries()) await run(code, folder, `tasks-${i + 1}`);
   });
 });
 

@@ -13,7 +13,8 @@ const decisions = suite('decisions');
 const special = { sop: 4, eop: 5 };
 const config = { num_layers: 1, hidden_size: 16, num_attention_heads: 2, vocab_size: 40, max_sequence_length: 32, initializer_range: 0.3 }; // prettier-ignore
 const text = (...ids: number[]) => Int32Array.from([1, ...ids, 2]);
-const withTarget = (ids: Int32Array, ...target: number[]) => example(ids, Int32Array.from(target), special, [3]);
+const withTarget = (ids: Int32Array, ...target: number[]) =>
+  example(ids, Int32Array.from(target), special, [3]);
 
 function choices(generative: boolean): { batch: Batch; decision: Decision } {
   const [first, second] = [text(10, 3, 12), text(20, 21, 3, 22, 23)];
@@ -28,7 +29,10 @@ function choices(generative: boolean): { batch: Batch; decision: Decision } {
 function words(): { batch: Batch; decision: Decision } {
   const contexts = [text(10, 3, 12), text(20, 21, 3, 22, 23), text(3, 11)];
   const batch = concatBatches(contexts.map((ids) => example(ids, undefined, special, [3])));
-  return { batch, decision: { kind: 'words', words: Int32Array.of(30, 12, 33), labels: Int32Array.of(2, 0, 1) } };
+  return {
+    batch,
+    decision: { kind: 'words', words: Int32Array.of(30, 12, 33), labels: Int32Array.of(2, 0, 1) },
+  };
 }
 
 const cases = {
@@ -45,21 +49,32 @@ for (const device of testDevices) {
       continue;
     }
     decisions(title, async () => {
-      using model = await GLM.create(config, { device: 'cpu', threads: 1, instructionSet: device.name, seed: 3 });
+      using model = await GLM.create(config, {
+        device: 'cpu',
+        threads: 1,
+        instructionSet: device.name,
+        seed: 3,
+      });
       const { network } = model;
       const dropout = { embedding: 0.1, attention: 0.1, output: 0.1 };
       const training = { dropout, seed: 5, draw: 7, checkpointedLayers: 0 };
-      const losses = () => accumulateDecisionGradients(network, batch, decision, { gradientScale: 0.5, training });
+      const losses = () =>
+        accumulateDecisionGradients(network, batch, decision, { gradientScale: 0.5, training });
       const value = async () => (await losses()).reduce((sum, loss) => sum + loss, 0) / 2;
       await losses();
       const checked = ['word_embeddings.weight', 'transformer.layers.0.mlp.dense_h_to_4h.bias', 'transformer.final_layernorm.weight']; // prettier-ignore
-      const gradients = await Promise.all(checked.map((parameter) => network.parameters.get(parameter).readGradient()));
+      const gradients = await Promise.all(
+        checked.map((parameter) => network.parameters.get(parameter).readGradient()),
+      );
       for (const [i, parameter] of checked.entries()) {
         const tensor = network.parameters.get(parameter);
         const values = (await tensor.read()) as Float32Array;
         const gradient = gradients[i] as Float32Array;
         // The words of the batch, and where the gradient is largest.
-        const largest = gradient.reduce((best, g, at) => (Math.abs(g) > Math.abs(gradient[best]!) ? at : best), 0);
+        const largest = gradient.reduce(
+          (best, g, at) => (Math.abs(g) > Math.abs(gradient[best]!) ? at : best),
+          0,
+        );
         for (const at of [largest, 30 % gradient.length, 3]) {
           const at2 = async (change: number) => {
             tensor.write(values.with(at, values[at]! + change));
@@ -100,7 +115,10 @@ decisions('labels that are no choices are said', async () => {
     await accumulateDecisionGradients(model.network, batch, wrong, { gradientScale: 1 });
     assert.unreachable();
   } catch (error) {
-    assert.match((error as Error).message, /expected labels\[1\] to be one of the question's choices, found 3/);
+    assert.match(
+      (error as Error).message,
+      /expected labels\[1\] to be one of the question's choices, found 3/,
+    );
   }
 });
 

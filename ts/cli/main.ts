@@ -9,6 +9,7 @@ import { choose } from './choose.js';
 import { convert } from './convert.js';
 import { doctor } from './doctor.js';
 import { fill } from './fill.js';
+import { finetune } from './finetune.js';
 import { generate } from './generate.js';
 import { inspect } from './inspect.js';
 import { report as reportError, status } from './output.js';
@@ -19,11 +20,22 @@ import { tokenize } from './tokenize.js';
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 const program = new Command('glm')
-  .description('Pretrain GLMs and fill blanks.')
+  .description('Pretrain and fine-tune GLMs, and fill blanks.')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(--help says what there is)');
-for (const command of [tokenize, pretrain, report, inspect, convert, doctor, fill, generate, choose])
+for (const command of [
+  tokenize,
+  pretrain,
+  finetune,
+  report,
+  inspect,
+  convert,
+  doctor,
+  fill,
+  generate,
+  choose,
+])
   program.addCommand(command().exitOverride());
 
 try {

@@ -94,7 +94,7 @@ export function clozeTask<Record extends ClozeRecord>(
     description: task.description,
     settings: { ...settings, ...task.settings },
     bestBy: task.bestBy ?? 'accuracy',
-    learns: task.learns,
+    learns: (record) => task.learns?.(record) ?? true,
     async *read(file, bad) {
       const gathered: Record[] = [];
       for await (const line of objectsOf(file, bad)) {
@@ -108,8 +108,7 @@ export function clozeTask<Record extends ClozeRecord>(
       }
       if (task.gather !== undefined) yield* task.gather(gathered);
     },
-    // eslint-disable-next-line @typescript-eslint/require-await -- so that an error rejects
-    async prepare(options): Promise<PreparedClozeTask<Record>> {
+    async prepare(options) {
       const { pattern = 0 } = options;
       const word = task.patterns[pattern];
       if (word === undefined) {
@@ -138,7 +137,7 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
     this.predictionLines = (records, predictions) => task.predictionLines(records, predictions);
     this.#word = word;
     this.#tokenizer = options.tokenizer;
-    this.#maxLength = options.maxLength ?? task.maxLength ?? 256;
+    this.#maxLength = options.maxLength ?? Math.min(task.maxLength ?? 256, options.positions ?? Infinity);
     this.#generative = task.generative ?? false;
     this.#asTexts = (task.freeAnswers ?? false) || (options.multiToken ?? false);
   }

@@ -89,8 +89,17 @@ export async function fineTune<Record extends TaskRecord>(
   if (train.length === 0) {
     throw new GlmError('GLM_DATA', `expected records to learn from in ${String(options.train)}, found none`);
   }
-  const settings = resolveSettings(task.settings, options);
-  const { seed = 0, out } = options;
+  const before = await stateOf(options);
+  const settings = before?.settings ?? resolveSettings(task.settings, options);
+  const { out } = options;
+  const seed = before?.seed ?? options.seed ?? 0;
+  if (before !== undefined && (before.task !== task.name || before.records !== train.length)) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      `expected the run's task ${before.task} and its ${before.records} records to go on in ${out}, found ${task.name} and ` +
+        `${train.length} records; give the same data, or choose another folder`,
+    );
+  }
   const stepsPerEpoch = Math.ceil(train.length / settings.batchSize);
   const steps = Math.round(settings.epochs * stepsPerEpoch);
   const perEvaluation = stepsPerEpoch * (options.evaluateEvery ?? 1);
@@ -107,14 +116,20 @@ export async function fineTune<Record extends TaskRecord>(
       examples = await examplesOf(prepared!, [train[i]!], bad);
     return microBatches(examples, options.microBatchTokens ?? 8192);
   };
-  const run = await openRun(options, settings, steps, stepsPerEpoch, data);
-  const { trainer, epochs } = run;
+  const trainer = await openRun({ ...options, seed }, before, settings, steps, stepsPerEpoch, data);
+  const epochs = (before?.epochs ?? []).filter(({ step }) => step <= trainer.step);
+  const state = (): RunState => ({ task: task.name, seed, settings, records: train.length, epochs });
   try {
     const { model } = trainer;
     if (model.tokenizer === undefined) {
       throw new GlmError('GLM_TOKENIZER', 'expected a model with a tokenizer, found one without');
     }
-    prepared = await task.prepare({ ...options.taskOptions, tokenizer: model.tokenizer });
+    const { tokenizer, config } = model;
+    prepared = await task.prepare({
+      positions: config.max_sequence_length,
+      ...options.taskOptions,
+      tokenizer,
+    });
     const evaluate = async (step: number, losses: readonly number[]) => {
       const predictions = await predictAll(prepared!, model, dev, options);
       const scored: ScoredEpoch = {
@@ -134,12 +149,14 @@ export async function fineTune<Record extends TaskRecord>(
           lines.map((line) => `${line}\n`).join(''),
         );
       }
-      await writeJson(path.join(out, stateFile), { task: task.name, seed, epochs });
+      await writeJson(path.join(out, stateFile), state());
     };
     const losses: number[] = [];
     const divergence = new Divergence();
     for await (const event of trainer.run()) {
       options.onEvent?.(event);
+      if (event.type === 'step' && event.step === 0 && out !== undefined)
+        await writeJson(path.join(out, stateFile), state());
       divergence.watch(event);
       if (event.type !== 'step') continue;
       losses.push(event.loss);
@@ -225,23 +242,34 @@ export function spread(values: readonly number[]): Spread {
 
 const stateFile = 'fine-tune.json';
 
-/** A model and its trainer, new or from the newest checkpoint, with the epochs that were scored before it. */
+/** What a run has done, and what resuming it needs beside the trainer's own state. */
+interface RunState {
+  task: string;
+  seed: number;
+  settings: TaskSettings;
+  /** Records to learn from: the order of the steps depends on their number. */
+  records: number;
+  epochs: ScoredEpoch[];
+}
+
+/** The state of the run that is to go on; undefined for a new one. */
+async function stateOf({ resume, out }: FineTuneOptions): Promise<RunState | undefined> {
+  if (resume !== true || out === undefined || !existsSync(path.join(out, 'trainer.json'))) return undefined;
+  return (await readJson(path.join(out, stateFile))) as RunState | undefined;
+}
+
+/** A trainer with its model, new or from the newest checkpoint. */
 async function openRun(
   options: FineTuneOptions,
+  before: RunState | undefined,
   settings: TaskSettings,
   steps: number,
   checkpointEvery: number,
   data: TrainerOptions['data'],
-): Promise<{ trainer: Trainer; epochs: ScoredEpoch[] }> {
-  const { out, signal, seed = 0 } = options;
-  if (options.resume === true && out !== undefined && existsSync(path.join(out, 'trainer.json'))) {
-    const trainer = await Trainer.resume(out, {
-      data,
-      signal,
-      ...(options.device && { device: options.device }),
-    });
-    const state = (await readJson(path.join(out, stateFile))) as { epochs?: ScoredEpoch[] } | undefined;
-    return { trainer, epochs: (state?.epochs ?? []).filter(({ step }) => step <= trainer.step) };
+): Promise<Trainer> {
+  const { out, signal, seed } = options;
+  if (before !== undefined) {
+    return Trainer.resume(out!, { data, signal, ...(options.device && { device: options.device }) });
   }
   const { device, dtype, threads, instructionSet } = options;
   const model =
@@ -255,7 +283,7 @@ async function openRun(
         })
       : options.model;
   const warmup = Math.round(settings.warmup * steps);
-  const trainer = new Trainer(model, {
+  return new Trainer(model, {
     data,
     steps,
     seed,
@@ -269,7 +297,6 @@ async function openRun(
     checkpointEvery,
     keep: 1,
   });
-  return { trainer, epochs: [] };
 }
 
 function resolveSettings(settings: TaskSettings, options: FineTuneOptions): TaskSettings {

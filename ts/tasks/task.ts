@@ -49,6 +49,8 @@ export interface PrepareOptions {
   tokenizer: Tokenizer;
   /** Tokens of the context. Default: the task's, as far as the model has positions. */
   maxLength?: number | undefined;
+  /** Positions of the model's texts. */
+  positions?: number | undefined;
   /** Which of the task's patterns words the question. Default 0. */
   pattern?: number | undefined;
   [option: string]: unknown;

@@ -1,0 +1,180 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
+import { GlmError } from '../errors.js';
+import {
+  type FineTuneEvent,
+  type FineTuneOptions,
+  fineTuneSeeds,
+  type SeedsResult,
+} from '../tasks/fine-tune.js';
+import { findTask, fineTuningTasks } from '../tasks/tasks.js';
+import { integer, number } from './arguments.js';
+import { interruptible } from './generation.js';
+import { LiveLine, print } from './output.js';
+
+interface Options {
+  model: string;
+  data?: string;
+  train?: string[];
+  dev?: string[];
+  out?: string;
+  resume?: true;
+  seeds: number;
+  seed: number;
+  epochs?: number;
+  batchSize?: number;
+  learningRate?: number;
+  weightDecay?: number;
+  warmup?: number;
+  labelSmoothing?: number;
+  dropout?: number;
+  evaluateEvery: number;
+  microBatchTokens: number;
+  checkpointActivations?: true;
+  pattern?: number;
+  multiToken?: true;
+  maxLength?: number;
+  maxTargetLength?: number;
+  attendPadding?: true;
+  postProcess?: true;
+  skipBad?: true;
+  threads?: number;
+  device?: FineTuneOptions['device'];
+  dtype?: 'float32' | 'bfloat16';
+  json?: true;
+}
+
+/** `glm finetune`: a model on a task, with the paper's settings, once or with several seeds. */
+export function finetune(): Command {
+  const tasks = Object.values(fineTuningTasks).map(
+    ({ name, description }) => `  ${name.padEnd(18)}${description}`,
+  );
+  return new Command('finetune')
+    .description(
+      'Fine-tune a model on a task with the settings of the paper; the epoch that does best on dev is kept.',
+    )
+    .argument('<task>', 'one of the tasks below', taskName)
+    .requiredOption('--model <folder>', 'the model to start from')
+    .option('--data <folder>', 'holds the files of the data set: train.jsonl, val.jsonl, …')
+    .option('--train <files...>', 'files to learn from, rather than those of --data')
+    .option('--dev <files...>', 'files that are scored after each epoch')
+    .option('--out <folder>', 'folder of the run: checkpoints, best/ (model and predictions), result.json')
+    .option('--resume', 'go on with the run in the folder')
+    .option('--seeds <n>', 'runs, each with a seed of its own: median and spread', integer(1), 1)
+    .option('--seed <n>', 'the first', integer(0), 0)
+    .option('--epochs <n>', 'left out, as what follows: the paper’s', number)
+    .option('--batch-size <n>', 'examples of a step', integer(1))
+    .option('--learning-rate <rate>', '', number)
+    .option('--weight-decay <share>', '', number)
+    .option('--warmup <share>', 'of the steps', number)
+    .option('--label-smoothing <share>', '', number)
+    .option('--dropout <p>', 'left out: the model’s', number)
+    .option('--evaluate-every <n>', 'epochs', integer(1), 1)
+    .option(
+      '--micro-batch-tokens <n>',
+      'tokens that are computed at once: bounds the memory',
+      integer(1),
+      8192,
+    )
+    .option('--checkpoint-activations', 'less memory: compute each layer again in the backward')
+    .option('--pattern <n>', 'how records are worded, from 0 on', integer(0))
+    .option('--multi-token', 'words of labels may be of several tokens')
+    .option('--max-length <n>', 'tokens of an example’s text', integer(8))
+    .option('--max-target-length <n>', 'tokens of a target', integer(1))
+    .option('--attend-padding', 'fill sources up with padding that is attended, as the original does')
+    .option('--post-process', 'join tokens and drop repeated sentences before scoring, as the original does')
+    .option('--skip-bad', 'count records that say something wrong, and go on without them')
+    .option('--threads <n>', '', integer(1))
+    .option('--device <name>', 'auto, cpu, cuda, cuda:1')
+    .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16']))
+    .option('--json', 'one JSON document on stdout, at the end')
+    .addHelpText('after', `\nTasks:\n${tasks.join('\n')}`)
+    .action(async (name: string, options: Options) => {
+      await interruptible(async (signal) => {
+        const line = new LiveLine();
+        const { data, seeds, json } = options;
+        const files = data === undefined ? {} : filesIn(data);
+        const { train = files.train, dev = files.dev } = options;
+        if (train === undefined) {
+          throw new GlmError(
+            'GLM_INVALID_ARGUMENT',
+            `expected files to learn from, found none${data === undefined ? '' : ` in ${data}`}; give --data with a folder that has train.jsonl, or --train`,
+          );
+        }
+        const result = await fineTuneSeeds(findTask(name), {
+          ...taskIndependent(options),
+          ...{ train, dev, seeds, signal },
+          taskOptions: taskOptions(options),
+          onEvent: (event) => report(line, event),
+        });
+        line.clear();
+        print(json, seeds === 1 ? result.runs[0] : result, () => lines(result));
+      });
+    });
+}
+
+function taskName(name: string): string {
+  if (fineTuningTasks[name] !== undefined) return name;
+  throw new InvalidArgumentError(
+    `expected one of ${Object.keys(fineTuningTasks).join(', ')}, found "${name}"`,
+  );
+}
+
+/** The files of a data set by their usual names. */
+function filesIn(folder: string): { train?: string[]; dev?: string[] } {
+  const first = (names: readonly string[]) => {
+    const found = names.map((name) => path.join(folder, name)).find((file) => existsSync(file));
+    return found === undefined ? undefined : [found];
+  };
+  const endings = ['.jsonl', '.source', '.json'];
+  const train = first(endings.map((ending) => `train${ending}`));
+  const dev = first(endings.flatMap((ending) => [`val${ending}`, `dev${ending}`]));
+  return { ...(train && { train }), ...(dev && { dev }) };
+}
+
+/** The options without those that are left out or belong to the task. */
+function taskIndependent(options: Options): Omit<FineTuneOptions, 'train' | 'dev'> {
+  const { model, out, resume, seed, epochs, batchSize, learningRate, weightDecay, warmup, labelSmoothing } =
+    options;
+  const { dropout, evaluateEvery, microBatchTokens, checkpointActivations, skipBad } = options;
+  const { threads, device, dtype } = options;
+  return {
+    ...{ model, out, resume, seed, epochs, batchSize, learningRate, weightDecay, warmup, labelSmoothing },
+    ...{ dropout, evaluateEvery, microBatchTokens, checkpointActivations, skipBad },
+    ...(threads && { threads }),
+    ...(device && { device }),
+    ...(dtype && { dtype }),
+  };
+}
+
+function taskOptions(options: Options): Record<string, unknown> {
+  const { pattern, multiToken, maxLength, maxTargetLength, attendPadding, postProcess } = options;
+  const given = { pattern, multiToken, maxLength, maxTargetLength, attendPadding, postProcess };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function report(line: LiveLine, event: FineTuneEvent): void {
+  if (event.type === 'step') line.show(`step ${event.step + 1}, loss ${event.loss.toFixed(3)}`);
+  else if (event.type === 'predicting') line.show(`predicting: ${event.done} of ${event.total}`);
+  else if (event.type === 'overflow') line.log(`step ${event.step + 1}: loss ${event.loss}: skipped`);
+  else if (event.type === 'scored')
+    line.log(`epoch ${event.epoch}: loss ${event.trainingLoss.toFixed(3)}${shown(event.metrics)}`);
+}
+
+const shown = (metrics: Record<string, number>) =>
+  Object.entries(metrics)
+    .map(([name, value]) => `, ${name} ${value.toFixed(2)}`)
+    .join('');
+
+function lines({ task, runs, metrics }: SeedsResult): string[] {
+  const best = runs.map(
+    ({ seed, best: { epoch, metrics } }) => `seed ${seed}: best epoch ${epoch}${shown(metrics)}`,
+  );
+  const spreads = Object.entries(metrics).map(
+    ([name, { median, least, most, deviation }]) =>
+      `${task} ${name}: median ${median.toFixed(2)}, ${least.toFixed(2)} to ${most.toFixed(2)}, deviation ${deviation.toFixed(2)}`,
+  );
+  return runs.length > 1 ? [...best, ...spreads] : best;
+}
