@@ -119,7 +119,7 @@ function wildHeader(random: TestRandom, { safetensors }: Seeds) {
       entry.dtype = wild;
       break;
     default:
-      header[names[0] as string] = wild as unknown as Entry;
+      header[names[0] as string] = wild as Entry;
   }
   const json = Buffer.from(JSON.stringify(header));
   const prefix = Buffer.alloc(8);

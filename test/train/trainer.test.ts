@@ -9,7 +9,9 @@ import { GLM } from '../../ts/glm.js';
 import type { TrainerEvent } from '../../ts/train/events.js';
 import type { TrainerOptions } from '../../ts/train/options.js';
 import { Trainer } from '../../ts/train/trainer.js';
+import { blankBatch } from '../../bench/support/blank-batch.js';
 import { withFolder } from '../support/folder.js';
+import { failsWith } from '../support/fails-with.js';
 import { config, data, lossesOf, newModel, runOptions, weightsOf } from '../support/small-run.js';
 
 const training = suite('training: data');
@@ -112,6 +114,47 @@ training('checkpointed activations give the same bits', async () => {
   assert.equal(rebuilt.losses, kept.losses);
   assert.equal(rebuilt.weights, kept.weights);
   assert.not.equal((await run({ dropout: 0.2 })).losses, kept.losses);
+});
+
+training('a memory budget is kept with as few checkpointed layers as it takes', async () => {
+  const shape = {
+    num_layers: 6,
+    hidden_size: 128,
+    num_attention_heads: 2,
+    vocab_size: 512,
+    max_sequence_length: 512,
+  };
+  const batches = [await blankBatch(8, 400, 1), await blankBatch(8, 400, 2)].map((batch) => ({
+    ...batch,
+    ids: batch.ids.map((id) => id % 512),
+    targets: batch.targets!.map((id) => id % 512),
+  }));
+  const train = async (dtype: 'float32' | 'bfloat16', options: Partial<TrainerOptions>) => {
+    using model = await GLM.create(shape, { device: 'cpu', threads: 2, dtype });
+    const { device } = model.network;
+    using trainer = new Trainer(model, { data: () => batches, steps: 2, dropout: 0.1, ...options });
+    device.resetPeak();
+    const losses = (await eventsOf(trainer)).flatMap((e) => (e.type === 'step' ? [e.loss] : []));
+    return { peak: device.memory().peak, losses };
+  };
+  for (const dtype of ['float32', 'bfloat16'] as const) {
+    const kept = await train(dtype, {});
+    const all = await train(dtype, { checkpointActivations: true });
+    assert.ok(all.peak < 0.8 * kept.peak, `${all.peak} with, ${kept.peak} without checkpointing`);
+    const memoryBudget = Math.ceil((kept.peak + all.peak) / 2);
+    const budgeted = await train(dtype, { memoryBudget });
+    assert.equal(budgeted.losses, kept.losses);
+    assert.ok(budgeted.peak <= memoryBudget, `${budgeted.peak} of ${memoryBudget} bytes`);
+    const layer = (kept.peak - all.peak) / 4;
+    assert.ok(budgeted.peak > memoryBudget - layer - 12 * 2 ** 20, `${budgeted.peak} of ${memoryBudget}`);
+    assert.equal((await train(dtype, { memoryBudget: 2 * kept.peak })).peak, kept.peak);
+    const error = await train(dtype, { memoryBudget: 2 ** 20 }).catch((caught: unknown) => caught);
+    assert.is((error as GlmError).code, 'GLM_OUT_OF_MEMORY');
+    assert.match((error as GlmError).message, /expected a memoryBudget of \d+ MiB or more for/);
+  }
+  await failsWith('GLM_INVALID_ARGUMENT', /found both/, () =>
+    train('float32', { memoryBudget: 1e9, checkpointActivations: true }),
+  );
 });
 
 training('in bfloat16: float32 masters, saved and resumed to the bit', () =>

@@ -39,6 +39,11 @@ export interface TrainerOptions {
   labelSmoothing?: number | undefined;
   /** Layers whose activations are computed again in the backward rather than kept; true: all. Default 0. */
   checkpointActivations?: number | boolean | undefined;
+  /**
+   * Bytes for all that training holds on the device: parameters, moments, gradients, activations. In each micro-batch as many
+   * layers are checkpointed as that takes, and no more. Default: no limit.
+   */
+  memoryBudget?: number | null | undefined;
   /** Folder of the run: checkpoints, metrics. Default: none is written. */
   checkpointDir?: string | undefined;
   /** Steps between checkpoints; 0: one at the end. Default 0. */
@@ -67,6 +72,8 @@ export interface TrainerSettings {
   dropout: DropoutProbabilities;
   labelSmoothing: number;
   checkpointActivations: number;
+  /** null: no limit. */
+  memoryBudget: number | null;
   checkpointEvery: number;
   keep: number;
   evaluateEvery: number;
@@ -86,6 +93,7 @@ const writtenOptions = [
   'dropout',
   'labelSmoothing',
   'checkpointActivations',
+  'memoryBudget',
   'checkpointEvery',
   'keep',
   'evaluateEvery',
@@ -107,7 +115,11 @@ export function resolveOptions(options: TrainerOptions, config: GlmConfig): Trai
   checkKeys('schedule', options.schedule, ['style', 'warmup', 'decay', 'ratio']);
   checkKeys('dropout', options.dropout, ['embedding', 'attention', 'output']);
   if (options.steps === undefined) fail('expected steps, the number of optimizer steps, found none');
-  const { checkpointActivations = 0 } = options;
+  const { checkpointActivations = 0, memoryBudget = null } = options;
+  if (memoryBudget !== null && checkpointActivations)
+    fail(
+      'expected checkpointActivations or memoryBudget, found both; the budget decides about checkpointing',
+    );
   const layers = checkpointActivations === true ? config.num_layers : Number(checkpointActivations);
   return {
     optimizer: resolveOptimizer(options.optimizer ?? {}),
@@ -119,6 +131,7 @@ export function resolveOptions(options: TrainerOptions, config: GlmConfig): Trai
     dropout: resolveDropout(options.dropout, config),
     labelSmoothing: number('labelSmoothing', options.labelSmoothing ?? 0, 0, 1),
     checkpointActivations: integer('checkpointActivations', layers, 0),
+    memoryBudget: memoryBudget === null ? null : integer('memoryBudget', memoryBudget, 1),
     checkpointEvery: integer('checkpointEvery', options.checkpointEvery ?? 0, 0),
     keep: integer('keep', options.keep ?? 2, 1),
     evaluateEvery: integer('evaluateEvery', options.evaluateEvery ?? 0, 0),

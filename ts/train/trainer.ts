@@ -6,6 +6,7 @@ import { GlmError } from '../errors.js';
 import { ioError } from '../files.js';
 import { GLM, type LoadOptions } from '../glm.js';
 import { accumulateDecisionGradients, lossCount } from '../model/decisions.js';
+import { rowsWithLoss } from '../model/feed.js';
 import { accumulateGradients, sum } from '../model/gradients.js';
 import { type BatchSource, batchSource, checkData } from './batch-source.js';
 import { loadMoments, RunFolder, type TrainerState } from './checkpoint.js';
@@ -22,6 +23,7 @@ import { describeExamples } from './examples.js';
 import { Optimizer } from './optimizer.js';
 import { resolveOptions, type TrainerOptions, type TrainerSettings } from './options.js';
 import { fillSamples } from './samples.js';
+import { layersToCheckpoint } from './step-memory.js';
 import { learningRate } from './schedule.js';
 
 /** What a resumed run is given anew; all else is in its folder. */
@@ -216,8 +218,12 @@ export class Trainer {
     const step = this.#step++;
     const rate = learningRate(optimizer.learningRate, schedule, this.#optimizer.updates);
     const lossTokens = batches.reduce((count, batch) => count + lossCount(batch), 0);
+    const held = network.device.memory().inUse;
     try {
-      const pending = Promise.all(batches.map((batch) => this.#accumulate(batch, lossTokens)));
+      const checkpointed = batches.map((batch, i) => this.#checkpointedLayers(batch, held, i > 0));
+      const pending = Promise.all(
+        batches.map((batch, i) => this.#accumulate(batch, lossTokens, checkpointed[i]!)),
+      );
       pending.catch(() => undefined); // the norm rejects first when a kernel has failed
       // A decision between texts enqueues its gradients only when it knows the scores.
       if (batches.some(({ decision }) => decision?.kind === 'choices')) await pending;
@@ -237,9 +243,17 @@ export class Trainer {
     }
   }
 
-  #accumulate(batch: Batch, lossTokens: number): Promise<Float32Array> {
-    const { labelSmoothing: smoothing, dropout, seed, checkpointActivations } = this.settings;
-    const training = { dropout, seed, draw: this.#draw++, checkpointedLayers: checkpointActivations };
+  #checkpointedLayers(batch: Batch, held: number, accumulating: boolean): number {
+    const { checkpointActivations, memoryBudget: budget } = this.settings;
+    if (budget === null) return checkpointActivations;
+    const { config, dtype } = this.model.network;
+    const sizes = { tokens: batch.ids.length, rows: rowsWithLoss(batch).rows.length, dtype, accumulating };
+    return layersToCheckpoint(config, sizes, { budget, held });
+  }
+
+  #accumulate(batch: Batch, lossTokens: number, checkpointedLayers: number): Promise<Float32Array> {
+    const { labelSmoothing: smoothing, dropout, seed } = this.settings;
+    const training = { dropout, seed, draw: this.#draw++, checkpointedLayers };
     const options = { gradientScale: 1 / lossTokens, training };
     return batch.decision === undefined
       ? accumulateGradients(this.model.network, batch, { ...options, smoothing })
