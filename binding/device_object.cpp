@@ -161,8 +161,10 @@ Napi::Value DeviceObject::tensor(const Napi::CallbackInfo& info) {
   Shape shape = to_shape(info[0]);
   DType dtype = to_dtype(info[1]);
   bool requires_gradient = to_boolean(info[3], "requiresGradient");
-  require(!requires_gradient || dtype == DType::kFloat32 || dtype == DType::kBFloat16, Code::kInvalidArgument,
-          "expected a tensor that requires a gradient to be float32 or bfloat16, found ", name_of(dtype));
+  bool is_integer = dtype == DType::kInt32 || dtype == DType::kUInt8;
+  require(!requires_gradient || !is_integer, Code::kInvalidArgument,
+          "expected a tensor that requires a gradient to be float32, bfloat16 or float16, found ",
+          name_of(dtype));
   Tensor tensor(context_.device, shape, dtype);
   if (is_absent(info[2])) {
     context_.device->launch(Zero{tensor.data(), static_cast<int64_t>(tensor.bytes())});

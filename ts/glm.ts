@@ -136,7 +136,7 @@ export class GLM {
         const tensor = this.network.parameters.exact(name);
         return {
           name,
-          type: tensor.dtype === 'bfloat16' ? 'BF16' : 'F32',
+          type: fileTypes[tensor.dtype as keyof typeof fileTypes],
           shape,
           bytes: async () => {
             const { buffer, byteOffset, byteLength } = await tensor.read();
@@ -180,7 +180,7 @@ export class GLM {
       );
     }
     if (tensor.dtype === 'float32') return (await tensor.read()) as Float32Array;
-    const floats = this.network.device.cast(tensor, 'float32');
+    const floats = this.network.device.trainable(tensor, 'float32');
     const values = floats.read();
     floats.dispose();
     return (await values) as Float32Array;
@@ -314,6 +314,8 @@ export class GLM {
     }
   }
 }
+
+const fileTypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
 
 /** So that an error in the arguments rejects the promise. */
 function attempt<T>(body: () => T): Promise<T> {

@@ -5,9 +5,8 @@
 // dense.
 //
 // Conventions
-//   * `dtype` is the type of activations (float32 or bfloat16), `weight_dtype` of weight matrices;
-//   statistics, losses,
-//     biases, layer-norm parameters and all parameter gradients are float32.
+//   * `dtype` is the type of activations (float32 or bfloat16), `weight_dtype` of weight matrices (those, or
+//     float16); statistics, losses, biases, layer-norm parameters and all parameter gradients are float32.
 //   * Gradients of parameters are added to what is there (+=). Gradients of activations overwrite (=), unless
 //   the
 //     struct's `accumulate` says otherwise. A null gradient pointer means: not wanted.
@@ -52,7 +51,7 @@ struct Add {
   void* y = nullptr;
 };
 
-/// out = x, converted between float32 and bfloat16
+/// out = x, converted to float32 or bfloat16 from these or float16
 struct Cast {
   DType from{}, to{};
   int64_t elements = 0;

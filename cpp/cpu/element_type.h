@@ -6,13 +6,23 @@
 
 namespace glm::GLM_ISA {
 
-/// Calls function(T{}) with the type of activations or weights that `dtype` names: float or bfloat16.
+/// Calls function(T{}) with the type of activations that `dtype` names: float or bfloat16.
 template <class Function>
 GLM_INLINE void with_element_type(DType dtype, const Function& function) {
   if (dtype == DType::kBFloat16) {
     function(bfloat16{});
   } else {
     function(float{});
+  }
+}
+
+/// The same for weights, which are float16 too where a file has them so.
+template <class Function>
+GLM_INLINE void with_weight_type(DType dtype, const Function& function) {
+  if (dtype == DType::kFloat16) {
+    function(float16{});
+  } else {
+    with_element_type(dtype, function);
   }
 }
 

@@ -99,7 +99,7 @@ void add_to_tables(const EmbeddingBackward& p, int64_t column, int64_t count) {
 
 void CpuKernels::run(const EmbeddingForward& p) {
   with_element_type(p.dtype, [&](auto activation) {
-    with_element_type(p.weight_dtype, [&](auto weight) {
+    with_weight_type(p.weight_dtype, [&](auto weight) {
       parallel_.ranges(p.tokens, rows_per_piece(p.width), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) embed_row<decltype(activation), decltype(weight)>(p, row);
       });

@@ -1,4 +1,4 @@
-// Moves without arithmetic: zero, y += x, and conversion between float32 and bfloat16 (to nearest even).
+// Moves without arithmetic: zero, y += x, and conversion to float32 and bfloat16 (to nearest even).
 // Memory traffic: each element read and written once. Pieces of a fixed size, so that no bit depends on the
 // threads.
 
@@ -41,7 +41,7 @@ void CpuKernels::run(const Add& p) {
 }
 
 void CpuKernels::run(const Cast& p) {
-  with_element_type(p.from, [&](auto from) {
+  with_weight_type(p.from, [&](auto from) {
     with_element_type(p.to, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);

@@ -44,6 +44,17 @@ GLM_INLINE Floats load(const bfloat16* p) {
   Ints wide = __builtin_convertvector(s, Ints) << 16;
   return reinterpret_cast<Floats>(wide);
 }
+/// Without arithmetic on subnormal floats, which would be slow.
+GLM_INLINE Floats load(const float16* p) {
+  Shorts s;
+  std::memcpy(&s, p, sizeof s);
+  Ints bits = __builtin_convertvector(s, Ints), size = bits & 0x7fff;
+  Ints normal = (size << 13) + (112 << 23);  // the difference of the exponents' biases
+  Floats tiny = __builtin_convertvector(size, Floats) * 0x1p-24f;
+  Ints wide = size < 0x400 ? reinterpret_cast<Ints>(tiny) : normal;
+  wide |= size >= 0x7c00 ? Ints{} + 0x7f800000 : Ints{};
+  return reinterpret_cast<Floats>(wide | (bits & 0x8000) << 16);
+}
 /// Rounds to nearest even; NaN stays NaN.
 GLM_INLINE void store(bfloat16* p, Floats v) {
   Ints bits = reinterpret_cast<Ints>(v);

@@ -37,10 +37,11 @@ VariablePtr cast(Context& context, const VariablePtr& x, DType dtype) {
 }
 
 Tensor copy_as(DType dtype, const Tensor& x, const std::shared_ptr<Device>& device) {
-  for (DType each : {dtype, x.dtype()}) {
-    require(each == DType::kFloat32 || each == DType::kBFloat16, Code::kInvalidArgument,
-            "expected float32 or bfloat16 to copy from and to, found ", name_of(each));
-  }
+  require(dtype == DType::kFloat32 || dtype == DType::kBFloat16, Code::kInvalidArgument,
+          "expected float32 or bfloat16 to copy to, found ", name_of(dtype));
+  require(dtype == x.dtype() || size_of(x.dtype()) == 2 || x.dtype() == DType::kFloat32,
+          Code::kInvalidArgument, "expected float32, bfloat16 or float16 to copy from, found ",
+          name_of(x.dtype()));
   Tensor copy(device, x.shape(), dtype);
   device->launch(Cast{
       .from = x.dtype(), .to = dtype, .elements = x.shape().elements(), .x = x.data(), .out = copy.data()});

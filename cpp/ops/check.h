@@ -33,4 +33,10 @@ inline void check_activations(const VariablePtr& variable, const char* op, const
           name_of(variable->dtype()));
 }
 
+/// Throws unless `variable` is a matrix of weights: [rows, columns] of float32, bfloat16 or float16.
+inline void check_weights(const VariablePtr& variable, const char* op, const char* name) {
+  if (variable != nullptr && variable->shape().rank() == 2 && variable->dtype() == DType::kFloat16) return;
+  check_activations(variable, op, name);
+}
+
 }  // namespace glm

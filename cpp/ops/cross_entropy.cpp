@@ -54,7 +54,7 @@ class CrossEntropyNode final : public Node {
 VariablePtr cross_entropy(Context& context, const PackedBatchPtr& batch, const VariablePtr& hidden,
                           const VariablePtr& words, const CrossEntropyOptions& options) {
   check_activations(hidden, "crossEntropy", "hidden");
-  check_activations(words, "crossEntropy", "words");
+  check_weights(words, "crossEntropy", "words");
   check_rows(words, "crossEntropy", "words", batch->limits.vocabulary);
   require(hidden->shape()[0] == batch->row_count() && hidden->shape()[1] == words->shape()[1],
           Code::kInvalidArgument, "crossEntropy: expected hidden [", batch->row_count(), ", ",

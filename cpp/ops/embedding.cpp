@@ -62,7 +62,7 @@ class Embedding final : public Node {
 VariablePtr embedding(Context& context, const PackedBatchPtr& batch, const VariablePtr& words,
                       const VariablePtr& position_table, const VariablePtr& block_table, DType dtype,
                       const DropoutOptions& dropout) {
-  check_activations(words, "embedding", "words");
+  check_weights(words, "embedding", "words");
   int64_t width = words->shape()[1];
   require(dtype == DType::kFloat32 || dtype == DType::kBFloat16, Code::kInvalidArgument,
           "embedding: expected the dtype float32 or bfloat16, found ", name_of(dtype));

@@ -66,7 +66,7 @@ class Linear final : public Node {
 VariablePtr linear(Context& context, const VariablePtr& x, const VariablePtr& weight, const VariablePtr& bias,
                    const LinearOptions& options) {
   check_activations(x, "linear", "x");
-  check_activations(weight, "linear", "weight");
+  check_weights(weight, "linear", "weight");
   require(weight->shape()[1] == x->shape()[1], Code::kInvalidArgument, "linear: expected weight [out, ",
           x->shape()[1], "] for x ", x->shape().str(), ", found ", weight->shape().str());
   Shape shape{x->shape()[0], weight->shape()[0]};

@@ -51,7 +51,7 @@ for (const type of ['F32', 'BF16'] as const) {
     withFolder(async (folder) => {
       const [given, copy] = [path.join(folder, 'given'), path.join(folder, 'copy')];
       await writeModel(given, toWrite(weights, '', type));
-      await writeModel(copy, toWrite(weights, '', 'F16')); // never in place
+      await writeModel(copy, toWrite(weights, '', 'F16'));
       const before = await checksum(path.join(given, 'model.safetensors'));
       const losses: number[][] = [];
       for (const from of [given, copy]) {

@@ -60,12 +60,13 @@ function bfloat16Bits(value: number): number {
   return word.getUint16(0);
 }
 
-/** Of values that float16 has, and that are normal there or zero. */
+/** Of values that float16 has. */
 function float16Bits(value: number): number {
-  if (value === 0) return 0;
   word.setFloat32(0, value);
   const bits = word.getUint32(0);
-  return ((bits >>> 16) & 0x8000) | ((((bits >>> 23) & 255) - 112) << 10) | ((bits >>> 13) & 1023);
+  const sign = (bits >>> 16) & 0x8000;
+  if (Math.abs(value) < 2 ** -14) return sign | (Math.abs(value) * 2 ** 24);
+  return sign | ((((bits >>> 23) & 255) - 112) << 10) | ((bits >>> 13) & 1023);
 }
 
 export function asDictionary(tensors: readonly TensorToWrite[]): ReadonlyMap<string, TorchValue> {

@@ -1,5 +1,6 @@
 /** Parameters on their device: in place over the mapped file where that can be, else read and converted natively. */
 
+import type { ElementType } from '../io/element-type.js';
 import { ModelParameters, type ParameterSpec } from '../model/parameters.js';
 import type { DType, NativeDevice, NativeTensor } from '../native.js';
 import { elementCount } from '../shape.js';
@@ -30,7 +31,7 @@ export async function loadParameters(
     for (const [site, spec] of specs.entries()) {
       signal?.throwIfAborted();
       const weight = weights.get(spec.name)!;
-      const dtype = dtypeOf(spec, checkpoint);
+      const dtype = dtypeOf(spec, checkpoint, device.name);
       const mapped = inPlace(device, weight, spec, dtype);
       tensors.push(mapped ?? read(device, weight, spec, dtype, site));
       if (mapped === null) await device.synchronize(); // what was read, not what was enqueued
@@ -44,15 +45,17 @@ export async function loadParameters(
 }
 
 /** Matrices keep a half type that kernels know; the embeddings have one type; everything else is float32. */
-function dtypeOf({ name, shape }: ParameterSpec, { specs, weights }: Checkpoint): DType {
+function dtypeOf({ name, shape }: ParameterSpec, { specs, weights }: Checkpoint, device: string): DType {
   if (shape.length !== 2) return 'float32';
   const isEmbedding = (other: string) => other.endsWith('embeddings.weight');
   const together = isEmbedding(name) ? specs.filter((spec) => isEmbedding(spec.name)) : [{ name, shape }];
-  const allHalf = together.every((spec) => {
-    const weight = weights.get(spec.name);
-    return weight !== undefined && typeOf(weight) === 'BF16' && !grows(weight, spec.shape);
-  });
-  return allHalf ? 'bfloat16' : 'float32';
+  const all = (type: ElementType) =>
+    together.every((spec) => {
+      const weight = weights.get(spec.name);
+      return weight !== undefined && typeOf(weight) === type && !grows(weight, spec.shape);
+    });
+  if (all('BF16')) return 'bfloat16';
+  return device === 'cpu' && all('F16') ? 'float16' : 'float32';
 }
 
 /** Whether a table has fewer rows than it is to have. */
@@ -60,7 +63,7 @@ function grows(weight: Weight, shape: readonly number[]): boolean {
   return weight.shape.join() !== shape.join();
 }
 
-const fileTypes: Partial<Record<DType, string>> = { float32: 'F32', bfloat16: 'BF16' };
+const fileTypes: Partial<Record<DType, string>> = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' };
 
 function inPlace(
   device: NativeDevice,
@@ -93,10 +96,10 @@ function read(
   return tensor;
 }
 
-/** The bytes of a model's parameters as they will be held. */
+/** The bytes of a model's parameters as a CPU holds them. */
 export function parameterBytes(checkpoint: Checkpoint): number {
   return checkpoint.specs.reduce(
-    (sum, spec) => sum + elementCount(spec.shape) * (dtypeOf(spec, checkpoint) === 'bfloat16' ? 2 : 4),
+    (sum, spec) => sum + elementCount(spec.shape) * (dtypeOf(spec, checkpoint, 'cpu') === 'float32' ? 4 : 2),
     0,
   );
 }

@@ -161,6 +161,8 @@ class Gemm {
       pack<kPanel, Word, bfloat16>(operand, first, count, begin, end, out);
     } else if (operand.dtype == DType::kBFloat16) {
       pack<kPanel, Word, bfloat16>(operand, first, count, begin, end, out);
+    } else if (operand.dtype == DType::kFloat16) {
+      pack<kPanel, Word, float16>(operand, first, count, begin, end, out);
     } else {
       pack<kPanel, Word, float>(operand, first, count, begin, end, out);
     }

@@ -8,7 +8,7 @@
 // An operand lies in memory with its depth minor (x and weight in y = x · weightᵀ: a panel is a
 // transposition, done on kLanes × kLanes blocks in registers) or its depth major (weight in g · weight, both
 // operands in gᵀ · x: rows are copied). Whatever must happen to an element before it is multiplied happens
-// here, once per packing: widening from bfloat16, activation.
+// here, once per packing: widening from half types, activation.
 
 #include <utility>
 

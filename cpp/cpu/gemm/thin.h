@@ -202,7 +202,7 @@ inline void multiply_thin(const Parallel& parallel, const Product& p, void* work
 #endif
   float* a = static_cast<float*>(workspace);
   with_element_type(p.a.dtype, [&](auto type) { thin::convert_rows<float, decltype(type)>(parallel, p, a); });
-  with_element_type(p.b.dtype, [&](auto type) { thin::multiply<float, decltype(type)>(parallel, p, a); });
+  with_weight_type(p.b.dtype, [&](auto type) { thin::multiply<float, decltype(type)>(parallel, p, a); });
 }
 
 }  // namespace glm::GLM_ISA
