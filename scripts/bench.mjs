@@ -7,9 +7,10 @@ import { root } from './compile-native.mjs';
 const [name, ...benchArguments] = process.argv.slice(2);
 const folder = path.join(root, 'bench');
 const names = existsSync(folder)
-  ? readdirSync(folder)
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => path.basename(file, '.ts'))
+  ? readdirSync(folder, { recursive: true })
+      .filter((file) => file.endsWith('.ts') && !file.startsWith('support'))
+      .map((file) => file.slice(0, -'.ts'.length))
+      .sort()
   : [];
 if (!names.includes(name)) {
   console.error(`expected the name of a benchmark (${names.join(', ')}), found ${name ?? 'none'}`);

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { GLM, Tokenizer } from '../../ts/index.js';
 import { withFolder } from '../support/folder.js';
 
 const snippets = suite('docs: snippets');
@@ -70,6 +71,28 @@ snippets('docs/tasks.md', async () => {
   await withFolder(async (folder) => {
     await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
     for (const [i, code] of blocks.entries()) await run(code, folder, `tasks-${i + 1}`);
+  });
+});
+
+snippets('docs/models.md', async () => {
+  const [code, ...others] = await blocksOf('docs/models.md');
+  assert.is(others.length, 0);
+  await withFolder(async (folder) => {
+    const place = path.join(folder, 'glm-large');
+    await mkdir(place);
+    await writeFile(path.join(folder, 'text.txt'), prose(1));
+    const tokenizer = await Tokenizer.train([path.join(folder, 'text.txt')], { type: 'bpe', vocabSize: 512 });
+    const config = {
+      num_layers: 2,
+      hidden_size: 64,
+      num_attention_heads: 2,
+      vocab_size: 512,
+      max_sequence_length: 32,
+    };
+    using model = await GLM.create(config, { tokenizer });
+    await model.save(place);
+    await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+    await run(code!, folder, 'models');
   });
 });
 
