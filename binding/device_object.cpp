@@ -46,7 +46,30 @@ Napi::Value DeviceObject::call(const Napi::CallbackInfo& info) {
   return guarded(info, [&] { return (this->*Body)(info); });
 }
 
+/// inspectCuda(): what there is of CUDA here, or why there is none.
+static Napi::Value inspect_cuda_here(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    CudaSystem system = inspect_cuda();
+    Napi::Object out = Napi::Object::New(info.Env());
+    out["reason"] = system.reason;
+    out["driverVersion"] = system.driver_version;
+    out["runtimeVersion"] = system.runtime_version;
+    Napi::Array devices = Napi::Array::New(info.Env());
+    for (const CudaDevice& found : system.devices) {
+      Napi::Object device = Napi::Object::New(info.Env());
+      device["name"] = found.name;
+      device["reason"] = found.reason;
+      device["memoryBytes"] = static_cast<double>(found.memory_bytes);
+      device["computeCapability"] = text(found.major, ".", found.minor);
+      devices[devices.Length()] = device;
+    }
+    out["devices"] = devices;
+    return out;
+  });
+}
+
 void DeviceObject::define(Napi::Env env, Napi::Object exports) {
+  exports["inspectCuda"] = Napi::Function::New<inspect_cuda_here>(env, "inspectCuda");
   exports["NativeDevice"] = DefineClass(
       env, "NativeDevice",
       {
@@ -87,13 +110,19 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
 DeviceObject::DeviceObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceObject>(info) {
   guarded(info, [&] {
     Napi::Object options = to_object(info[0], "the device's options");
-    Napi::Value threads = options.Get("threads"), instruction_set = options.Get("instructionSet");
-    std::shared_ptr<Stream> stream = Environment::of(info.Env()).compute();
-    context_.device = std::make_shared<Device>(
-        stream,
-        make_cpu_backend(*stream,
-                         is_absent(threads) ? 0 : static_cast<int>(to_integer(threads, "threads", 1, 1024)),
-                         is_absent(instruction_set) ? "" : to_text(instruction_set, "instructionSet")));
+    Napi::Value cuda = options.Get("cuda"), threads = options.Get("threads"),
+                instruction_set = options.Get("instructionSet");
+    Environment& environment = Environment::of(info.Env());
+    const std::shared_ptr<Stream>& stream = environment.compute();
+    if (is_absent(cuda)) {
+      int count = is_absent(threads) ? 0 : static_cast<int>(to_integer(threads, "threads", 1, 1024));
+      std::string set = is_absent(instruction_set) ? "" : to_text(instruction_set, "instructionSet");
+      context_.device = std::make_shared<Device>(stream, nullptr, make_cpu_backend(*stream, count, set));
+    } else {
+      int index = static_cast<int>(to_integer(cuda, "cuda", 0, INT32_MAX));
+      context_.device =
+          std::make_shared<Device>(stream, environment.arrivals(), make_cuda_backend(*stream, index));
+    }
     return info.Env().Undefined();
   });
 }
@@ -149,7 +178,8 @@ Napi::Value DeviceObject::synchronize(const Napi::CallbackInfo& info) {
   auto settler = std::make_shared<Environment::Settler>(Environment::of(env), env,
                                                         [](Napi::Env e) { return e.Undefined(); });
   Stream& stream = context_.device->stream();
-  stream.enqueue([&backend = context_.device->backend()] { backend.synchronize(); });
+  stream.enqueue(
+      [&backend = context_.device->backend()] { backend.perform([&] { backend.synchronize(); }); });
   stream.checkpoint([settler](const Error* error) { settler->settle(error); });
   return settler->promise();
 }

@@ -25,8 +25,14 @@ Environment::Environment(Napi::Env env) : compute_(std::make_shared<Stream>()) {
 
 void Environment::shut_down() {
   compute_->stop();
+  if (arrivals_) arrivals_->stop();
   if (background_) background_->stop();
   napi_release_threadsafe_function(to_javascript_, napi_tsfn_release);
+}
+
+const std::shared_ptr<Stream>& Environment::arrivals() {
+  if (!arrivals_) arrivals_ = std::make_shared<Stream>();
+  return arrivals_;
 }
 
 Stream& Environment::background() {

@@ -21,6 +21,8 @@ class Environment {
   static Environment& of(Napi::Env env);
 
   const std::shared_ptr<Stream>& compute() const { return compute_; }
+  /// Waits for what devices send to the host.
+  const std::shared_ptr<Stream>& arrivals();
   /// For work that should not wait behind a training step.
   Stream& background();
 
@@ -53,7 +55,7 @@ class Environment {
   void shut_down();
   static void call_javascript(napi_env env, napi_value, void* context, void* data);
 
-  std::shared_ptr<Stream> compute_;
+  std::shared_ptr<Stream> compute_, arrivals_;
   std::unique_ptr<Stream> background_;
   napi_threadsafe_function to_javascript_ = nullptr;
   int pending_ = 0;  // open promises; they keep the process alive

@@ -2,6 +2,7 @@
 # package works on machines with and without a GPU.
 
 file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS cuda/*.cu cuda/*.cpp)
+list(FILTER cuda_sources EXCLUDE REGEX "/cuda/check/")
 if(GLM_CUDA STREQUAL "OFF" OR NOT cuda_sources)
   return()
 endif()
@@ -37,7 +38,8 @@ set(CMAKE_CUDA_STANDARD 20)
 set(CMAKE_CUDA_EXTENSIONS OFF)
 set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
 
-add_library(glm_cuda SHARED ${cuda_sources})
+# It shares headers with the core, and of its code only what these two files define.
+add_library(glm_cuda SHARED ${cuda_sources} cpp/base/error.cpp cpp/backend/kernels.cpp)
 target_include_directories(glm_cuda PRIVATE cpp cuda)
 # C++ files of this folder include the CUDA runtime's headers too.
 target_include_directories(glm_cuda SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})

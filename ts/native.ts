@@ -311,9 +311,20 @@ export interface NativeSpanLayout {
   mask: number;
 }
 
+/** What there is of CUDA; versions as 13000 for 13.0, 0 for none; a `reason` says why something cannot be used. */
+export interface NativeCudaSystem {
+  reason: string;
+  driverVersion: number;
+  runtimeVersion: number;
+  devices: { name: string; reason: string; memoryBytes: number; computeCapability: string }[];
+}
+
 export interface NativeAddon {
   setErrorClass(errorClass: typeof GlmError): void;
+  inspectCuda(): NativeCudaSystem;
   NativeDevice: new (options: {
+    /** The number of a GPU; left out, the CPU, for which the rest is. */
+    cuda?: number | undefined;
     threads?: number | undefined;
     instructionSet?: string | undefined;
   }) => NativeDevice;

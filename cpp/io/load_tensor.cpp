@@ -23,7 +23,7 @@ void load_into(const Tensor& tensor, JoinedArrays arrays) {
         if (backend.uses_host_memory()) return read_arrays(arrays, dtype, to);
         std::vector<char> host(static_cast<size_t>(arrays.shape.elements() * size_of(dtype)));
         read_arrays(arrays, dtype, host.data());
-        backend.upload(to, host.data(), host.size());
+        backend.perform([&] { backend.upload(to, host.data(), host.size()); });
       });
 }
 

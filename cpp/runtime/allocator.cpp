@@ -60,10 +60,13 @@ Allocator::Blocks::iterator Allocator::add_segment(size_t request) {
     trim();
     address = source_.allocate(bytes);
   }
-  require(address != nullptr, Code::kOutOfMemory, "expected ", bytes, " free bytes for a tensor of ", request,
-          " bytes, with ", statistics_.in_use,
-          " bytes of tensors in use; make the batch smaller, accumulate ",
-          "gradients over more batches, or recompute activations");
+  if (address == nullptr) {
+    if (std::optional<Error> fault = source_.fault()) throw Error(*fault);
+    fail(Code::kOutOfMemory, "expected ", bytes, " free bytes of ", source_.describe(), " for a tensor of ",
+         request, " bytes, with ", statistics_.in_use,
+         " bytes of tensors in use; make the batch smaller, accumulate ",
+         "gradients over more batches, or recompute activations");
+  }
   char* segment = static_cast<char*>(address);
   segments_.emplace(segment, bytes);
   statistics_.reserved += bytes;

@@ -4,8 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
+
+#include "base/error.h"
 
 namespace glm {
 
@@ -15,6 +19,10 @@ class MemorySource {
   virtual ~MemorySource() = default;
   /// `bytes` aligned to 256, or nullptr when there is no memory.
   virtual void* allocate(size_t bytes) = 0;
+  /// What makes the device unusable, if anything: then there is no memory for another reason than its size.
+  virtual std::optional<Error> fault() const { return std::nullopt; }
+  /// For messages: whose memory it is, and what is left of it where that is known.
+  virtual std::string describe() const = 0;
   virtual void release(void* address, size_t bytes) = 0;
   /// Returns when no enqueued work can touch memory any more; called before segments are given back.
   virtual void wait_until_idle() = 0;

@@ -29,6 +29,8 @@ class HostMemory final : public MemorySource {
 
   void release(void* address, size_t) override { ::operator delete(address, kPage); }
 
+  std::string describe() const override { return "the host's memory"; }
+
   void wait_until_idle() override { stream_.wait(); }
 
  private:

@@ -18,11 +18,14 @@ concept HasWorkspace = requires(Params params, const Kernels& kernels) {
 /// A backend with its memory and the stream its work goes through. Used by one thread, the one that enqueues.
 class Device {
  public:
-  Device(std::shared_ptr<Stream> stream, std::unique_ptr<Backend> backend);
+  /// `arrivals` waits for what is on its way to the host; null for a backend whose downloads are there at
+  /// once.
+  Device(std::shared_ptr<Stream> stream, std::shared_ptr<Stream> arrivals, std::unique_ptr<Backend> backend);
   ~Device();
 
   Backend& backend() { return *backend_; }
   Stream& stream() { return *stream_; }
+  Stream& arrivals() { return *arrivals_; }
   Allocator& allocator() { return allocator_; }
 
   /// Enqueues a kernel, with scratch memory if it wants any. `keep` lives until the kernel has run: host
@@ -35,13 +38,14 @@ class Device {
         params.workspace = scratch = allocator_.allocate(bytes);
       }
     }
-    stream_->enqueue(
-        [&kernels = backend_->kernels(), params, keep = std::move(keep)] { kernels.run(params); });
+    stream_->enqueue([&backend = *backend_, params, keep = std::move(keep)] {
+      backend.perform([&] { backend.kernels().run(params); });
+    });
     if (scratch != nullptr) allocator_.release(scratch);  // whoever gets it next is enqueued behind
   }
 
  private:
-  std::shared_ptr<Stream> stream_;
+  std::shared_ptr<Stream> stream_, arrivals_;
   std::unique_ptr<Backend> backend_;
   Allocator allocator_;
 };

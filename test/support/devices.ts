@@ -13,17 +13,7 @@ export interface TestDevice {
 
 const instructionSets = ['generic', 'avx2', 'avx512', 'avx512bf16'];
 
-export const testDevices: readonly TestDevice[] = [
-  ...instructionSets.map(cpu),
-  {
-    name: 'cuda',
-    missing: 'this build has no CUDA kernels',
-    threads: [1],
-    open() {
-      throw new Error('no CUDA device');
-    },
-  },
-];
+export const testDevices: readonly TestDevice[] = [...instructionSets.map(cpu), cuda()];
 
 /** The CPU with its best instruction set. */
 export function bestCpu(threads = 2): NativeDevice {
@@ -38,6 +28,13 @@ function cpu(instructionSet: string): TestDevice {
     return device;
   };
   return { name: instructionSet, missing: whyMissing(() => open(1)), threads: [1, 2, 3], open };
+}
+
+/** The first GPU, or a simulated one. */
+function cuda(): TestDevice {
+  let opened: NativeDevice | undefined;
+  const open = (): NativeDevice => (opened ??= new native.NativeDevice({ cuda: 0 }));
+  return { name: 'cuda', missing: whyMissing(open), threads: [1], open };
 }
 
 function whyMissing(open: () => void): string | undefined {

@@ -62,13 +62,21 @@ class CpuBackend final : public Backend {
   MemorySource& memory() override { return *memory_; }
   bool uses_host_memory() const override { return true; }
   void upload(void* device, const void* host, size_t bytes) override { copy(device, host, bytes); }
-  void download(void* host, const void* device, size_t bytes) override { copy(host, device, bytes); }
+  std::unique_ptr<Download> download(void* host, const void* device, size_t bytes) override {
+    copy(host, device, bytes);
+    return nullptr;
+  }
   void synchronize() override {}
   std::string name() const override { return "cpu"; }
   std::string instruction_set() const override { return set_.name; }
   int threads() const override { return threads_; }
 
  private:
+  std::optional<Error> attempt(const std::function<void()>& work) override {
+    work();
+    return std::nullopt;
+  }
+
   /// An empty tensor may have no address, which memcpy does not take even for no bytes.
   static void copy(void* to, const void* from, size_t bytes) {
     if (bytes > 0) std::memcpy(to, from, bytes);
