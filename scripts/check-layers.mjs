@@ -43,7 +43,7 @@ const tsLayers = {
   devices: ['errors', 'native'],
   tensor: ['errors', 'native'],
   text: ['errors', 'files', 'io', 'native'],
-  metrics: ['errors'],
+  metrics: [],
   data: ['errors', 'files', 'io', 'native', 'text'],
   model: ['errors', 'shape', 'files', 'io', 'native', 'tensor', 'data'],
   checkpoint: ['errors', 'shape', 'files', 'io', 'native', 'model'],

@@ -33,3 +33,4 @@ export { findTask, fineTuningTasks, superGlueAverage } from './tasks/tasks.js';
 export { blank, type ClozeRecord, type ClozeTask, clozeTask, cuttable } from './tasks/cloze.js';
 export type { Fields } from './tasks/data-files.js';
 export type { Task, TaskRecord, TaskSettings } from './tasks/task.js';
+export * as metrics from './metrics/metrics.js';

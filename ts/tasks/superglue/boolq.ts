@@ -1,6 +1,6 @@
 /** BoolQ (Clark et al. 2019): a yes/no question about a passage. */
 
-import { accuracyOf } from './metrics.js';
+import { labelAccuracy } from './metrics.js';
 import { blank, clozeTask, type ClozeRecord, cuttable, type Question } from '../cloze.js';
 import { labelLines } from './predictions.js';
 
@@ -61,6 +61,6 @@ export const boolq = clozeTask<BoolQ>({
     following(noYes),
     following(falseTrue),
   ],
-  score: accuracyOf,
+  score: labelAccuracy,
   predictionLines: (records, predictions) => labelLines(records, predictions, labels),
 });

@@ -2,7 +2,7 @@
 
 import { blank, clozeTask, cuttable } from '../cloze.js';
 import { type Entailment, entailmentPatterns, readEntailment } from './entailment.js';
-import { accuracyAndF1Of } from './metrics.js';
+import { labelAccuracyAndF1 } from './metrics.js';
 import { labelLines } from './predictions.js';
 
 const labels = ['entailment', 'contradiction', 'neutral'];
@@ -25,6 +25,6 @@ export const cb = clozeTask<Entailment>({
       answers: [' true', ' false', ' neither'],
     }),
   ],
-  score: accuracyAndF1Of(labels),
+  score: labelAccuracyAndF1,
   predictionLines: (records, predictions) => labelLines(records, predictions, labels),
 });

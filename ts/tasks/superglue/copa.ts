@@ -2,7 +2,7 @@
 
 import { blank, clozeTask, type ClozeRecord, cuttable, type Part, type Question } from '../cloze.js';
 import { dataError } from '../data-files.js';
-import { accuracyOf } from './metrics.js';
+import { labelAccuracy } from './metrics.js';
 import { labelLines } from './predictions.js';
 import { withLowerCaseFirst, withoutFinalPunctuation } from './words.js';
 
@@ -68,6 +68,6 @@ export const copa = clozeTask<Copa>({
     choose((first, second) => [first, ' or', ` ${second}`, '?']),
     link,
   ],
-  score: accuracyOf,
+  score: labelAccuracy,
   predictionLines: (records, predictions) => labelLines(records, predictions, [0, 1]),
 });

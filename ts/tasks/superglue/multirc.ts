@@ -1,7 +1,7 @@
 /** MultiRC (Khashabi et al. 2018): which of many answers to a question about a passage are right? Any number may be. */
 
 import { blank, clozeTask, type ClozeRecord, cuttable } from '../cloze.js';
-import { multiRcMetrics } from './metrics.js';
+import { multiRcMetrics } from '../../metrics/answers.js';
 import { withoutFinalPunctuation } from './words.js';
 
 interface MultiRc extends ClozeRecord {

@@ -2,7 +2,7 @@
 
 import { blank, clozeTask, type ClozeRecord, cuttable } from '../cloze.js';
 import { dataError } from '../data-files.js';
-import { recordMetrics } from './metrics.js';
+import { textAnswerMetrics } from '../../metrics/answers.js';
 
 interface ReCoRD extends ClozeRecord {
   idx: number;
@@ -64,7 +64,7 @@ export const record = clozeTask<ReCoRD>({
     }),
   ],
   score: (records, predictions) =>
-    recordMetrics(
+    textAnswerMetrics(
       records.map(({ entities, answers }, i) => ({ predicted: entities[predictions[i]!.choice!]!, answers })),
     ),
   predictionLines: (records, predictions) =>

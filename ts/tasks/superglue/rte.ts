@@ -2,7 +2,7 @@
 
 import { blank, clozeTask, cuttable } from '../cloze.js';
 import { type Entailment, entailmentPatterns, readEntailment } from './entailment.js';
-import { accuracyOf } from './metrics.js';
+import { labelAccuracy } from './metrics.js';
 import { labelLines } from './predictions.js';
 import { withoutFinalPunctuation } from './words.js';
 
@@ -26,6 +26,6 @@ export const rte = clozeTask<Entailment>({
       answers: [' true', ' false'],
     }),
   ],
-  score: accuracyOf,
+  score: labelAccuracy,
   predictionLines: (records, predictions) => labelLines(records, predictions, labels),
 });

@@ -1,7 +1,7 @@
 /** Words in context (Pilehvar and Camacho-Collados 2019): has a word the same sense in two sentences? */
 
 import { blank, clozeTask, type ClozeRecord, cuttable } from '../cloze.js';
-import { accuracyOf } from './metrics.js';
+import { labelAccuracy } from './metrics.js';
 import { labelLines } from './predictions.js';
 
 interface Wic extends ClozeRecord {
@@ -47,6 +47,6 @@ export const wic = clozeTask<Wic>({
       answers: ['2', 'b'],
     }),
   ],
-  score: accuracyOf,
+  score: labelAccuracy,
   predictionLines: (records, predictions) => labelLines(records, predictions, labels),
 });

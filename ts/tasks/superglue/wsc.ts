@@ -8,7 +8,7 @@ import type { GLM } from '../../glm.js';
 import { blank, clozeTask, type ClozeOptions, type ClozeRecord, cuttable, type Question } from '../cloze.js';
 import { dataError } from '../data-files.js';
 import type { Task } from '../task.js';
-import { accuracyOf } from './metrics.js';
+import { labelAccuracy } from './metrics.js';
 
 interface Wsc extends ClozeRecord {
   idx: number;
@@ -66,7 +66,7 @@ const cloze = clozeTask<Wsc>({
     ask((pronoun) => ` Question: In the passage above, what does the pronoun ${pronoun} refer to? Answer:`),
   ],
   score: (records, predictions) =>
-    accuracyOf(
+    labelAccuracy(
       records.map(({ refers }) => ({ label: refers === true ? 1 : 0 })),
       predictions,
     ),
