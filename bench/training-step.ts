@@ -1,8 +1,10 @@
 /**
- * One training step, ours and PyTorch's in turn: `npm run bench -- training-step --python V/bin/python`.
+ * One training step, ours and PyTorch's in turn: `npm run bench -- training-step --python V/bin/python`. `--peers`: `all` computes
+ * the logits of all rows as the original does, `loss` those of rows that have a loss, `compiled` is `all` through torch.compile.
  *
- * Floor: 6 · (parameters of the layers) · tokens operations in matrix products, plus attention and the vocabulary; the
- * rate of the products is measured by `npm run bench -- gemm`.
+ * Floor: 6 · (parameters of the layers) · tokens operations in matrix products, 14 · width for each pair of tokens that see
+ * each other, and 6 · vocabulary · width for each row with a loss. The ceiling is a plain matrix product of the layers' shape in
+ * the same run; the share counts these useful operations only.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -16,6 +18,7 @@ import { GLM } from '../ts/glm.js';
 import { Trainer } from '../ts/train/trainer.js';
 import { blankBatch } from './support/blank-batch.js';
 import { Peer } from './support/peer.js';
+import { report } from './support/report.js';
 import { median } from './support/statistics.js';
 
 const { values: options } = parseArgs({
@@ -26,8 +29,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '2' },
     dtype: { type: 'string', default: 'float32' },
     dropout: { type: 'string', default: '0' },
-    rows: { type: 'string', default: 'all' },
-    compile: { type: 'boolean', default: false },
+    peers: { type: 'string', default: 'all' },
     repeats: { type: 'string', default: '3' },
     python: { type: 'string' },
   },
@@ -40,71 +42,115 @@ const batch = await blankBatch(Number(options.examples), Number(options.length))
 const tokens = batch.ids.length;
 using model = await GLM.create(options.preset, { device: 'cpu', threads, dtype });
 
-const times: Record<'ours' | 'torch', number[]> = { ours: [], torch: [] };
 const repeats = Number(options.repeats) + 1; // the first is the warm-up
 using trainer = new Trainer(model, { data: () => [batch], steps: repeats, dropout });
 const steps = trainer.run();
-const peer = options.python === undefined ? undefined : await startPeer(options.python);
-const memory = { ours: 0, torch: 0 };
+interface Timed {
+  name: string;
+  peer: Peer;
+  milliseconds: number[];
+  losses: number[];
+}
+const peers: Timed[] = [];
+if (options.python !== undefined) {
+  for (const name of options.peers.split(',')) {
+    peers.push({ name, peer: await startPeer(options.python, name), milliseconds: [], losses: [] });
+  }
+}
+const ours = { milliseconds: [] as number[], losses: [] as number[] };
+const products: number[] = [];
 
 for (let i = 0; i < repeats; i++) {
   const started = performance.now();
   const { value: event } = await steps.next();
-  const ours = performance.now() - started;
+  const spent = performance.now() - started;
   if (event?.type !== 'step') throw new Error(`expected a training step, found ${JSON.stringify(event)}`);
-  memory.ours = model.network.device.memory().peak;
-  const torch = await peer?.ask<{ milliseconds: number; loss: number }>('step');
-  if (i > 0) {
-    times.ours.push(ours);
-    if (torch !== undefined) times.torch.push(torch.milliseconds);
+  ours.losses.push(event.loss);
+  if (i > 0) ours.milliseconds.push(spent);
+  products.push(await productRate());
+  for (const { peer, milliseconds, losses } of peers) {
+    const step = await peer.ask<{ milliseconds: number; loss: number }>('step');
+    losses.push(step.loss);
+    if (i > 0) milliseconds.push(step.milliseconds);
   }
-  console.error(
-    `step ${i}: ours ${ours.toFixed(0)} ms, loss ${event.loss.toFixed(4)}; torch ${torch?.milliseconds.toFixed(0)} ms`,
+}
+const rows = [row('ours', ours.milliseconds, processPeak(), ours.losses)];
+for (const { name, peer, milliseconds, losses } of peers) {
+  const { peak } = await peer.ask<{ peak: number }>('memory');
+  rows.push(row(`PyTorch, ${name}`, milliseconds, peak, losses));
+  await peer.close();
+}
+report({
+  benchmark: 'training-step',
+  settings: {
+    instructionSet: model.network.device.instructionSet,
+    ...{ preset: options.preset, dtype, threads, dropout, examples: Number(options.examples), tokens },
+    repeats: repeats - 1,
+    usefulTeraOperations: usefulOperations() / 1e12,
+    productGFLOPS: Math.max(...products),
+    shareOfProduct: usefulOperations() / (median(ours.milliseconds) / 1000) / (Math.max(...products) * 1e9),
+    oursTensorsGiB: model.network.device.memory().peak / 2 ** 30,
+  },
+  rows,
+});
+
+function row(name: string, milliseconds: number[], peak: number, losses: number[]) {
+  return {
+    '': name,
+    'step ms': median(milliseconds),
+    'tokens/s': (1000 * tokens) / median(milliseconds),
+    'times ours': median(milliseconds) / median(ours.milliseconds),
+    'peak GiB': peak / 2 ** 30,
+    losses: losses.map((loss) => loss.toFixed(4)).join(' '),
+  };
+}
+
+/** GFLOPS of the products of a layer's wide matrix. */
+async function productRate(): Promise<number> {
+  const { device } = model.network;
+  const width = model.config.hidden_size;
+  const normal = (shape: number[]) => {
+    const tensor = device.normal(shape, { deviation: 1, seed: 1, site: 0, requiresGradient: false });
+    return dtype === 'float32' ? tensor : device.cast(tensor, dtype);
+  };
+  device.openScope();
+  try {
+    const [x, weight] = [normal([tokens, width]), normal([4 * width, width])];
+    await device.synchronize();
+    let best = Infinity;
+    for (let i = 0; i < 3; i++) {
+      const started = performance.now();
+      device.linear(x, weight, null);
+      await device.synchronize();
+      best = Math.min(best, performance.now() - started);
+    }
+    return (2 * tokens * width * 4 * width) / best / 1e6;
+  } finally {
+    device.closeScope([], false);
+  }
+}
+
+function usefulOperations(): number {
+  const { num_layers, hidden_size: width, vocab_size } = model.config;
+  let pairs = 0;
+  for (const [b, context] of batch.contextLengths.entries()) {
+    const length = batch.offsets[b + 1]! - batch.offsets[b]!;
+    pairs += (length * (length + 1)) / 2 + (context * (context - 1)) / 2;
+  }
+  const lossRows = batch.lossMask!.reduce((sum, mask) => sum + mask, 0);
+  return (
+    6 * 12 * num_layers * width ** 2 * tokens +
+    14 * num_layers * width * pairs +
+    6 * vocab_size * width * lossRows
   );
 }
-if (peer !== undefined) memory.torch = (await peer.ask<{ peak: number }>('memory')).peak;
-await peer?.close();
-
-const gibibytes = (bytes: number) => (bytes / 2 ** 30).toFixed(2);
-console.log(
-  JSON.stringify(
-    {
-      benchmark: 'training-step',
-      processor: os.cpus()[0]?.model,
-      instructionSet: model.network.device.instructionSet,
-      preset: options.preset,
-      dtype,
-      threads,
-      dropout,
-      examples: Number(options.examples),
-      tokens,
-      ours: { milliseconds: median(times.ours), tokensPerSecond: (1000 * tokens) / median(times.ours) },
-      ...(peer && {
-        torch: {
-          rows: options.rows,
-          compiled: options.compile,
-          milliseconds: median(times.torch),
-          tokensPerSecond: (1000 * tokens) / median(times.torch),
-        },
-        oursIsFasterBy: median(times.torch) / median(times.ours),
-      }),
-      memoryGiB: {
-        oursTensors: gibibytes(memory.ours),
-        oursProcess: gibibytes(processPeak()),
-        torchProcess: gibibytes(memory.torch),
-      },
-    },
-    null,
-    2,
-  ),
-);
 
 function processPeak(): number {
   const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
   return line === null ? 0 : Number(line[1]) * 1024;
 }
 
-async function startPeer(python: string): Promise<Peer> {
+async function startPeer(python: string, name: string): Promise<Peer> {
   const request = path.join(os.tmpdir(), `glm-native-step-${process.pid}.json`);
   const { num_layers, hidden_size, num_attention_heads, vocab_size, max_sequence_length } = model.config;
   writeFileSync(
@@ -113,13 +159,15 @@ async function startPeer(python: string): Promise<Peer> {
       sizes: { num_layers, hidden_size, num_attention_heads, vocab_size, max_sequence_length, dropout },
       threads,
       dtype,
-      rows: options.rows,
-      compile: options.compile,
+      rows: name === 'loss' ? 'loss' : 'all',
+      compile: name === 'compiled',
       batch: padded(batch),
     }),
   );
   if (spawnSync(python, ['-c', 'import torch']).status !== 0) throw new Error(`${python} has no torch`);
-  const started = new Peer(python, [path.join(import.meta.dirname, 'peers/torch_step.py'), request]);
+  const started = new Peer(python, [path.join(import.meta.dirname, 'peers/torch_step.py'), request], {
+    OMP_WAIT_POLICY: 'PASSIVE',
+  });
   await started.ask();
   rmSync(request);
   return started;
