@@ -29,6 +29,8 @@ export {
   fineTuneSeeds,
   type SeedsResult,
 } from './tasks/fine-tune.js';
+export { evaluate, type EvaluationResult, evaluations } from './tasks/evaluation/evaluate.js';
+export type { Evaluation, EvaluationOptions } from './tasks/evaluation/evaluation.js';
 export { findTask, fineTuningTasks, superGlueAverage } from './tasks/tasks.js';
 export { blank, type ClozeRecord, type ClozeTask, clozeTask, cuttable } from './tasks/cloze.js';
 export type { Fields } from './tasks/data-files.js';

@@ -52,12 +52,15 @@ class Model(nn.Module):
             if parameter.dim() > 1:
                 nn.init.normal_(parameter, std=0.02)
 
-    def forward(self, batch, only_loss_rows: bool):
+    def hidden(self, batch):
         x = self.words(batch["ids"]) + self.positions(batch["positions"]) + self.blocks(batch["block_positions"])
         x = F.dropout(x, self.dropout)
         for layer in self.layers:
             x = layer(x, batch["mask"])
-        x = self.norm(x)
+        return self.norm(x)
+
+    def forward(self, batch, only_loss_rows: bool):
+        x = self.hidden(batch)
         wanted = batch["loss_mask"].bool()
         if only_loss_rows:
             return F.cross_entropy(F.linear(x[wanted], self.words.weight).float(), batch["targets"][wanted])

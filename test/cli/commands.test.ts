@@ -20,7 +20,7 @@ interface Failure {
 commands('--help and --version: status 0, on stdout', async () => {
   const help = await glm('--help');
   assert.is(help.status, 0);
-  for (const name of ['tokenize', 'pretrain', 'report', 'inspect', 'convert', 'doctor'])
+  for (const name of ['tokenize', 'pretrain', 'report', 'eval', 'inspect', 'convert', 'doctor'])
     assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'));
   const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
   const shown = await glm('--version');
@@ -28,7 +28,7 @@ commands('--help and --version: status 0, on stdout', async () => {
 });
 
 commands('--help of each command says what it takes', async () => {
-  for (const name of ['tokenize', 'pretrain', 'report', 'inspect', 'convert', 'doctor']) {
+  for (const name of ['tokenize', 'pretrain', 'report', 'eval', 'inspect', 'convert', 'doctor']) {
     const { status, stdout } = await glm(name, '--help');
     assert.is(status, 0, name);
     assert.match(stdout, `Usage: glm ${name}`);

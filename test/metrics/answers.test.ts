@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 
 import { accuracy, macroF1 } from '../../ts/metrics/accuracy.js';
 import { multiRcMetrics, textAnswerMetrics } from '../../ts/metrics/answers.js';
-import { perplexity, wordPerplexity } from '../../ts/metrics/perplexity.js';
+import { perplexity, adjustedPerplexity } from '../../ts/metrics/perplexity.js';
 
 const answers = suite('metrics: labels and answers');
 
@@ -55,7 +55,7 @@ answers('answers as texts: case, punctuation and articles do not count', () => {
 answers('perplexity of a token and of a word', () => {
   const sum = { loss: 20, tokens: 10 };
   assert.is(perplexity(sum), Math.exp(2));
-  assert.is(wordPerplexity(sum, 10, 5), Math.exp(4));
+  assert.is(adjustedPerplexity(sum, 10, 5), Math.exp(4));
   assert.is(Number.isNaN(perplexity({ loss: 0, tokens: 0 })), true);
 });
 

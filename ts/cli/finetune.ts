@@ -13,8 +13,9 @@ import { findTask, fineTuningTasks } from '../tasks/tasks.js';
 import { integer, number } from './arguments.js';
 import { interruptible } from './generation.js';
 import { LiveLine, print } from './output.js';
+import { addTaskOptions, type TaskFlags, taskOptions } from './task-options.js';
 
-interface Options {
+interface Options extends TaskFlags {
   model: string;
   data?: string;
   train?: string[];
@@ -33,12 +34,6 @@ interface Options {
   evaluateEvery: number;
   microBatchTokens: number;
   checkpointActivations?: true;
-  pattern?: number;
-  multiToken?: true;
-  maxLength?: number;
-  maxTargetLength?: number;
-  attendPadding?: true;
-  postProcess?: true;
   skipBad?: true;
   threads?: number;
   device?: FineTuneOptions['device'];
@@ -51,7 +46,7 @@ export function finetune(): Command {
   const tasks = Object.values(fineTuningTasks).map(
     ({ name, description }) => `  ${name.padEnd(18)}${description}`,
   );
-  return new Command('finetune')
+  const command = new Command('finetune')
     .description(
       'Fine-tune a model on a task with the settings of the paper; the epoch that does best on dev is kept.',
     )
@@ -78,13 +73,8 @@ export function finetune(): Command {
       integer(1),
       8192,
     )
-    .option('--checkpoint-activations', 'less memory: compute each layer again in the backward')
-    .option('--pattern <n>', 'how records are worded, from 0 on', integer(0))
-    .option('--multi-token', 'words of labels may be of several tokens')
-    .option('--max-length <n>', 'tokens of an example’s text', integer(8))
-    .option('--max-target-length <n>', 'tokens of a target', integer(1))
-    .option('--attend-padding', 'fill sources up with padding that is attended, as the original does')
-    .option('--post-process', 'join tokens and drop repeated sentences before scoring, as the original does')
+    .option('--checkpoint-activations', 'less memory: compute each layer again in the backward');
+  return addTaskOptions(command)
     .option('--skip-bad', 'count records that say something wrong, and go on without them')
     .option('--threads <n>', '', integer(1))
     .option('--device <name>', 'auto, cpu, cuda, cuda:1')
@@ -147,12 +137,6 @@ function taskIndependent(options: Options): Omit<FineTuneOptions, 'train' | 'dev
     ...(device && { device }),
     ...(dtype && { dtype }),
   };
-}
-
-function taskOptions(options: Options): Record<string, unknown> {
-  const { pattern, multiToken, maxLength, maxTargetLength, attendPadding, postProcess } = options;
-  const given = { pattern, multiToken, maxLength, maxTargetLength, attendPadding, postProcess };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 function report(line: LiveLine, event: FineTuneEvent): void {

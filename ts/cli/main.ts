@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { choose } from './choose.js';
 import { convert } from './convert.js';
 import { doctor } from './doctor.js';
+import { evalCommand } from './eval.js';
 import { fill } from './fill.js';
 import { finetune } from './finetune.js';
 import { generate } from './generate.js';
@@ -20,7 +21,7 @@ import { tokenize } from './tokenize.js';
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 const program = new Command('glm')
-  .description('Pretrain and fine-tune GLMs, and fill blanks.')
+  .description('Pretrain, fine-tune and evaluate GLMs, and fill blanks.')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(--help says what there is)');
@@ -28,6 +29,7 @@ for (const command of [
   tokenize,
   pretrain,
   finetune,
+  evalCommand,
   report,
   inspect,
   convert,

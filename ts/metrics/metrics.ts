@@ -4,7 +4,7 @@ export { accuracy, macroF1 } from './accuracy.js';
 export { type JudgedAnswer, multiRcMetrics, type TextAnswer, textAnswerMetrics } from './answers.js';
 export { bleu, type BleuOptions, type BleuScore, sentenceBleu } from './bleu.js';
 export { bootstrapInterval, type BootstrapOptions, type Interval } from './bootstrap.js';
-export { perplexity, wordPerplexity } from './perplexity.js';
+export { perplexity, adjustedPerplexity } from './perplexity.js';
 export { stem } from './porter-stemmer.js';
 export {
   meanRouge,

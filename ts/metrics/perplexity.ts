@@ -15,6 +15,6 @@ export function perplexity({ loss, tokens }: LossSum): number {
  * The perplexity of a word of the text as it was given, before it was detokenized: what models with different tokenizers are
  * compared by. The loss of all tokens is shared out among the words, each without the first of a text, which is not predicted.
  */
-export function wordPerplexity(sum: LossSum, tokensOfText: number, wordsOfText: number): number {
+export function adjustedPerplexity(sum: LossSum, tokensOfText: number, wordsOfText: number): number {
   return sum.tokens === 0 ? NaN : Math.exp(((sum.loss / sum.tokens) * tokensOfText) / wordsOfText);
 }

@@ -85,8 +85,7 @@ function unionLength(reference: readonly string[][], candidate: readonly string[
   let common = 0;
   for (const sentence of reference) {
     const matched = new Set(candidate.flatMap((other) => commonPlaces(sentence, other)));
-    for (const [place, word] of sentence.entries())
-      if (matched.has(place) && left.take(word)) common++;
+    for (const [place, word] of sentence.entries()) if (matched.has(place) && left.take(word)) common++;
   }
   return common;
 }

@@ -104,6 +104,17 @@ export class Fields {
     return value.map((item) => new Fields(this.where, item));
   }
 
+  /** A list of texts that are not empty, at least one. */
+  texts(name: string): string[] {
+    const value = this.#value[name];
+    if (!Array.isArray(value) || value.length === 0)
+      throw dataError(this.where, `a list of texts in the field ${name}`, value);
+    return value.map((item: unknown) => {
+      if (typeof item === 'string' && item.trim() !== '') return item;
+      throw dataError(this.where, `texts in the field ${name}`, item);
+    });
+  }
+
   /** The place of the field's value among labels, which are compared as texts; undefined where there is none. */
   label(labels: readonly string[], name = 'label'): number | undefined {
     if (!this.has(name)) return undefined;

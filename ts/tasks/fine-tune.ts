@@ -17,7 +17,9 @@ import { type DeviceOptions, GLM } from '../glm.js';
 import type { TrainerEvent } from '../train/events.js';
 import type { TrainerOptions } from '../train/options.js';
 import { Trainer } from '../train/trainer.js';
-import type { Prediction, PreparedTask, Task, TaskRecord, TaskSettings } from './task.js';
+import { BadRecords } from './bad-records.js';
+import { predictRecords } from './predict-records.js';
+import type { PreparedTask, Task, TaskRecord, TaskSettings } from './task.js';
 
 export interface FineTuneOptions extends DeviceOptions {
   /** A folder, or a model, which is then changed. */
@@ -131,7 +133,11 @@ export async function fineTune<Record extends TaskRecord>(
       tokenizer,
     });
     const evaluate = async (step: number, losses: readonly number[]) => {
-      const predictions = await predictAll(prepared!, model, dev, options);
+      const predictions = await predictRecords(prepared!, model, dev, {
+        together: 32,
+        signal: options.signal,
+        progress: (done, total) => options.onEvent?.({ type: 'predicting', done, total }),
+      });
       const scored: ScoredEpoch = {
         epoch: step / stepsPerEpoch,
         step,
@@ -328,21 +334,6 @@ async function readRecords<Record extends TaskRecord>(
   return records;
 }
 
-/** Throws at the first record that says something wrong, or counts them. */
-class BadRecords {
-  count = 0;
-  readonly #skip: boolean;
-
-  constructor(skip: boolean) {
-    this.#skip = skip;
-  }
-
-  readonly add = (error: unknown): void => {
-    if (!this.#skip || !(error instanceof GlmError) || error.code === 'GLM_IO') throw error;
-    this.count++;
-  };
-}
-
 /** The examples of records; a record that has none is left out if that is allowed. */
 async function examplesOf<Record extends TaskRecord>(
   prepared: PreparedTask<Record>,
@@ -375,24 +366,6 @@ function microBatches(examples: readonly Batch[], mostTokens: number): Batch[] {
     tokens += example.ids.length;
   }
   return batches.map(concatBatches);
-}
-
-/** Records that are predicted in one call. */
-const together = 32;
-
-async function predictAll<Record extends TaskRecord>(
-  prepared: PreparedTask<Record>,
-  model: GLM,
-  records: readonly Record[],
-  { signal, onEvent }: FineTuneOptions,
-): Promise<Prediction[]> {
-  const predictions: Prediction[] = [];
-  for (let begin = 0; begin < records.length; begin += together) {
-    signal?.throwIfAborted();
-    predictions.push(...(await prepared.predict(model, records.slice(begin, begin + together), signal)));
-    onEvent?.({ type: 'predicting', done: predictions.length, total: records.length });
-  }
-  return predictions;
 }
 
 /** The epoch with the highest metric, the first of several; the last where nothing is scored. */

@@ -1,0 +1,93 @@
+/** Scores a model on a task, without changing it. */
+
+import { GlmError } from '../../errors.js';
+import type { GLM } from '../../glm.js';
+import { BadRecords } from '../bad-records.js';
+import { predictRecords } from '../predict-records.js';
+import type { Task, TaskRecord } from '../task.js';
+import { findTask, fineTuningTasks } from '../tasks.js';
+import { tokenizerOf } from './continuation.js';
+import type { Evaluated, Evaluation, EvaluationContext, EvaluationOptions } from './evaluation.js';
+import { lambada } from './lambada.js';
+import { languageModel, wikitext } from './language-modelling.js';
+import { multichoice } from './multichoice.js';
+
+export interface EvaluationResult extends Evaluated {
+  task: string;
+  /** Records that were left out. */
+  bad: number;
+  seconds: number;
+}
+
+/** The tasks that need no fine-tuning, by name. */
+export const evaluations: Readonly<Record<string, Evaluation>> = Object.fromEntries(
+  [wikitext, languageModel, lambada, multichoice].map((evaluation) => [evaluation.name, evaluation]),
+);
+
+/**
+ * Evaluates a model: `wikitext`, `ppl`, `lambada` or `multichoice`, or a task of fine-tuning with its official metrics, by
+ * name or one of one's own.
+ * @throws GlmError GLM_INVALID_ARGUMENT, GLM_DATA (with file and line), GLM_IO, GLM_TOKENIZER, GLM_NUMERIC
+ */
+export async function evaluate<Record extends TaskRecord>(
+  model: GLM,
+  task: string | Task<Record>,
+  options: EvaluationOptions,
+): Promise<EvaluationResult> {
+  const started = performance.now();
+  const bad = new BadRecords(options.skipBad ?? false);
+  const files = options.data === undefined ? [] : [options.data].flat();
+  const { batchSize = 8, onProgress } = options;
+  if (files.length === 0)
+    throw new GlmError('GLM_INVALID_ARGUMENT', 'expected data to evaluate on, found none');
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+    throw new GlmError('GLM_INVALID_ARGUMENT', `expected a batchSize from 1 on, found ${batchSize}`);
+  const context: EvaluationContext = {
+    ...options,
+    files,
+    batchSize,
+    progress: (done, total) => onProgress?.({ done, total }),
+    bad: bad.add,
+  };
+  const { name, run } = findEvaluation(task);
+  const evaluated = await run(model, context);
+  return { task: name, ...evaluated, bad: bad.count, seconds: (performance.now() - started) / 1000 };
+}
+
+function findEvaluation<Record extends TaskRecord>(
+  task: string | Task<Record>,
+): Pick<Evaluation, 'name' | 'run'> {
+  if (typeof task !== 'string') return evaluationOf(task);
+  if (Object.hasOwn(evaluations, task)) return evaluations[task]!;
+  if (Object.hasOwn(fineTuningTasks, task)) return evaluationOf(findTask(task));
+  const names = [...Object.keys(evaluations), ...Object.keys(fineTuningTasks)];
+  throw new GlmError(
+    'GLM_INVALID_ARGUMENT',
+    `expected one of the tasks ${names.join(', ')}, found "${task}"`,
+  );
+}
+
+/** The official metrics of a task of fine-tuning. */
+function evaluationOf<Record extends TaskRecord>(task: Task<Record>): Pick<Evaluation, 'name' | 'run'> {
+  return {
+    name: task.name,
+    async run(model, { files, bad, batchSize, taskOptions, signal, progress }) {
+      const tokenizer = tokenizerOf(model);
+      const prepared = await task.prepare({
+        positions: model.config.max_sequence_length,
+        ...taskOptions,
+        tokenizer,
+      });
+      const records: Record[] = [];
+      for (const file of files) for await (const record of task.read(file, bad)) records.push(record);
+      if (records.length === 0)
+        throw new GlmError('GLM_DATA', `expected records in ${files.join(', ')}, found none`);
+      const predictions = await predictRecords(prepared, model, records, {
+        together: batchSize,
+        signal,
+        progress,
+      });
+      return { metrics: prepared.score(records, predictions), examples: records.length };
+    },
+  };
+}

@@ -1,0 +1,55 @@
+/** What is common to the tasks that a model is evaluated on as it is. */
+
+import type { GLM } from '../../glm.js';
+
+export interface EvaluationOptions {
+  /** Files. */
+  data: string | readonly string[];
+  /** Looks at texts from left to right only. Default false, but for a model that cannot do otherwise. */
+  unidirectional?: boolean | undefined;
+  /** Tokens of a window of text, one more than it has of a document. Default: the model's positions, 1024 at most. */
+  sequenceLength?: number | undefined;
+  /** Tokens that each window adds to the one before it. Default: all, or for `wikitext` 256. */
+  overlap?: number | undefined;
+  /** Scores of choices are divided by (number of tokens) ** lengthPenalty. Default 0. */
+  lengthPenalty?: number | undefined;
+  /** Examples that are computed together. Default 8. */
+  batchSize?: number | undefined;
+  /** Counts records that say something wrong, and goes on without them. Default false: the first one throws. */
+  skipBad?: boolean | undefined;
+  /** Options of a fine-tuning task: pattern, maxLength, … */
+  taskOptions?: Record<string, unknown> | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
+}
+
+/** The options, with what they are when left out. */
+export interface EvaluationContext extends EvaluationOptions {
+  files: readonly string[];
+  batchSize: number;
+  progress: (done: number, total: number) => void;
+  /** Told of a record that says something wrong; throws, or counts it. */
+  bad: (error: unknown) => void;
+}
+
+export interface Evaluated {
+  /** Shares are from 0 to 100. */
+  metrics: Record<string, number>;
+  /** Texts that were scored. */
+  examples: number;
+  /** What the metrics were computed from, and how the model was asked. */
+  details?: Record<string, number | string>;
+}
+
+/** A task that a model is evaluated on as it is. */
+export interface Evaluation {
+  name: string;
+  /** What it is, in a line. */
+  description: string;
+  run(model: GLM, context: EvaluationContext): Promise<Evaluated>;
+}
+
+/** The length of a window of text for a model. */
+export function sequenceLengthFor({ config }: GLM, given: number | undefined): number {
+  return given ?? Math.min(config.max_sequence_length, 1024);
+}
