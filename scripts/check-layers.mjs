@@ -27,6 +27,7 @@ const foundation = [
   'files',
   'io',
   'native',
+  'devices',
   'tensor',
   'text',
   'data',
@@ -52,8 +53,8 @@ const tsLayers = {
   train: [...foundation, 'generate', 'glm'],
   tasks: [...foundation, 'generate', 'glm', 'train'],
   report: [...foundation, 'train'],
-  index: [...foundation, 'devices', 'generate', 'glm', 'train', 'tasks'],
-  cli: [...foundation, 'devices', 'generate', 'glm', 'train', 'tasks', 'index'],
+  index: [...foundation, 'generate', 'glm', 'train', 'tasks'],
+  cli: [...foundation, 'generate', 'glm', 'train', 'tasks', 'index'],
 };
 // The facade uses all of these; the package's entry and the commands use the facade too.
 tsLayers.glm = Object.keys(tsLayers);

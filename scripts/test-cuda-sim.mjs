@@ -2,13 +2,16 @@
 //
 // Runs tests against the CUDA kernels without a GPU: builds the addon and libglm_cuda.so for a simulated device in
 // build-cuda-sim/, the simulator beside them, and puts the simulator in the place of the CUDA runtime. Needs nvcc.
-// GLM_CUDA_SIMULATOR names the simulator's source folder; unless told, it is shared/cudasim beside the checkout.
-// A skipped test is a failure here.
+// Unless told which, it runs `onDevice` below. GLM_CUDA_SIMULATOR names the simulator's source folder; unless told, it
+// is shared/cudasim beside the checkout. The CPU is left out of the tests' devices, and a skipped test is a failure.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { compileNative, root } from './compile-native.mjs';
+
+/** The tests that compute on a GPU where there is one. A file joins when every op that it uses has its CUDA kernel. */
+const onDevice = ['runtime/devices'];
 
 const simulator = process.env.GLM_CUDA_SIMULATOR ?? path.join(root, '..', 'shared', 'cudasim');
 if (!existsSync(path.join(simulator, 'Makefile'))) {
@@ -30,8 +33,10 @@ run('make', ['-C', copy, `-j${os.availableParallelism()}`]);
 compileNative({ out: path.join(folder, 'build'), options: { GLM_CUDA: 'ON', GLM_CUDA_SIM: 'ON' } });
 
 const runTests = path.join(root, 'scripts', 'run-tests.mjs');
-run(process.execPath, ['--import', 'tsx', runTests, '--fail-on-skip', ...process.argv.slice(2)], {
+const which = process.argv.length > 2 ? process.argv.slice(2) : ['test', `^(${onDevice.join('|')})`];
+run(process.execPath, ['--import', 'tsx', runTests, '--fail-on-skip', ...which], {
   GLM_NATIVE_PREBUILD: folder,
+  GLM_TEST_DEVICES: 'cuda',
   LD_LIBRARY_PATH: path.join(copy, 'build'),
 });
 

@@ -6,6 +6,7 @@ import { openCheckpoint } from './checkpoint/checkpoint.js';
 import { loadParameters } from './checkpoint/load-parameters.js';
 import { configText } from './checkpoint/config-file.js';
 import type { Batch } from './data/batch.js';
+import { type DeviceOptions, openDevice } from './devices.js';
 import { GlmError } from './errors.js';
 import { writeFileAtomically } from './files.js';
 import type { FillResult } from './generate/fill.js';
@@ -23,23 +24,9 @@ import { ModelParameters } from './model/parameters.js';
 import { rotaryTable } from './model/rotary.js';
 import { type Network, rowHiddenStates, rowLogits } from './model/transformer.js';
 import { elementCount } from './shape.js';
-import { native, type NativeDevice } from './native.js';
+import type { NativeDevice } from './native.js';
 import { hasTokenizer } from './text/folder.js';
 import { Tokenizer } from './text/tokenizer.js';
-
-export interface DeviceOptions {
-  /** Where to compute; `auto` takes the first GPU, else the CPU. Default `auto`. */
-  device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
-  /**
-   * What matrices and activations are computed with. In `bfloat16` sums, statistics and everything that training keeps are
-   * float32 still. Default `float32`.
-   */
-  dtype?: 'float32' | 'bfloat16';
-  /** Compute threads on the CPU. Default: all processors. */
-  threads?: number;
-  /** Forces the CPU kernels of an instruction set: `avx512bf16`, `avx512`, `avx2`, `generic`. Default: the best here. */
-  instructionSet?: string;
-}
 
 export interface CreateOptions extends DeviceOptions {
   /** Of the initial weights. Default 0. */
@@ -349,27 +336,6 @@ function checkTokenizer(config: GlmConfig, tokenizer: Tokenizer | undefined): vo
       `expected vocab_size to be at least the tokenizer's ${tokenizer.vocabSize} tokens, found ${config.vocab_size}`,
     );
   }
-}
-
-function openDevice({
-  device = 'auto',
-  dtype = 'float32',
-  threads,
-  instructionSet,
-}: DeviceOptions): NativeDevice {
-  if (device !== 'auto' && device !== 'cpu') {
-    const [code, reason] = /^cuda(:\d+)?$/.test(device)
-      ? (['GLM_CUDA_UNAVAILABLE', 'this build has no CUDA backend'] as const)
-      : (['GLM_INVALID_ARGUMENT', 'there is no such device'] as const);
-    throw new GlmError(code, `expected the device auto or cpu, found "${device}": ${reason}`);
-  }
-  if (dtype !== 'float32' && dtype !== 'bfloat16') {
-    throw new GlmError(
-      'GLM_INVALID_ARGUMENT',
-      `expected dtype float32 or bfloat16, found "${String(dtype)}"`,
-    );
-  }
-  return new native.NativeDevice({ threads, instructionSet });
 }
 
 function makeNetwork(

@@ -1,6 +1,6 @@
 export { GlmError, type GlmErrorCode } from './errors.js';
-export { devices, type DeviceDescription } from './devices.js';
-export { GLM, type CreateOptions, type DeviceOptions, type LoadOptions } from './glm.js';
+export { devices, type DeviceDescription, type DeviceOptions } from './devices.js';
+export { GLM, type CreateOptions, type LoadOptions } from './glm.js';
 export { convertCheckpoint, type ConvertOptions } from './checkpoint/convert.js';
 export { type CheckpointDescription, inspectCheckpoint, type InspectOptions } from './checkpoint/describe.js';
 export { type GlmConfig, type GlmConfigInput, presets } from './model/config.js';

@@ -50,7 +50,7 @@ function batchOf(tokens: number) {
   };
 }
 
-for (const { name, missing } of testDevices.filter((device) => device.name !== 'cuda')) {
+for (const { name, missing, options } of testDevices) {
   if (missing !== undefined) {
     test.skip(`${name}: ${missing}`);
     continue;
@@ -62,7 +62,7 @@ for (const { name, missing } of testDevices.filter((device) => device.name !== '
       for (const type of ['F32', 'F16'] as const) {
         const place = path.join(folder, type);
         await writeModel(place, toWrite(weights, '', type), config);
-        models.push(await GLM.load(place, { device: 'cpu', threads: 2, instructionSet: name }));
+        models.push(await GLM.load(place, { ...options, threads: 2 }));
       }
       const [single, half] = models as [GLM, GLM];
       assert.is(half.parameters().get('word_embeddings.weight')!.dtype, 'float16');

@@ -141,7 +141,7 @@ sampling('the seed decides, not the company', async () => {
   assert.not.equal(a, b, 'without a seed every call draws anew');
 });
 
-sampling('instruction sets and threads draw the same tokens', async () => {
+sampling('devices and threads draw the same tokens', async () => {
   const inputs = cases.greedy.map((golden) => Int32Array.from(golden.context));
   const options = { temperature: 1.5, topK: 40, topP: 0.95, maxTokens: 12, minTokens: 4, seed: 77, special };
   const drawn = async (load: LoadOptions) => {
@@ -149,10 +149,9 @@ sampling('instruction sets and threads draw the same tokens', async () => {
     return (await model.fill(inputs, options)).map(({ ids }) => [...ids]);
   };
   const expected = await drawn({ threads: 1 });
-  for (const { name, missing } of testDevices) {
-    if (missing !== undefined || name.startsWith('cuda')) continue;
-    for (const threads of [1, 3])
-      assert.equal(await drawn({ instructionSet: name, threads }), expected, name);
+  for (const { name, missing, threads, options: device } of testDevices) {
+    if (missing !== undefined) continue;
+    for (const count of threads) assert.equal(await drawn({ ...device, threads: count }), expected, name);
   }
 });
 

@@ -49,12 +49,7 @@ for (const device of testDevices) {
       continue;
     }
     decisions(title, async () => {
-      using model = await GLM.create(config, {
-        device: 'cpu',
-        threads: 1,
-        instructionSet: device.name,
-        seed: 3,
-      });
+      using model = await GLM.create(config, { ...device.options, threads: 1, seed: 3 });
       const { network } = model;
       const dropout = { embedding: 0.1, attention: 0.1, output: 0.1 };
       const training = { dropout, seed: 5, draw: 7, checkpointedLayers: 0 };
