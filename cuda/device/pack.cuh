@@ -1,0 +1,66 @@
+#pragma once
+
+// Packs: neighbouring elements that a thread loads and stores in one access, as float32 in between.
+
+#include <type_traits>
+
+#include "device/element.cuh"
+
+namespace glm::cuda {
+
+template <int kElements>
+struct Pack {
+  float x[kElements];
+};
+
+/// What one access moves: kElements of T, aligned to all of them.
+template <class T, int kElements>
+struct alignas(kElements * sizeof(T)) Packed {
+  T x[kElements];
+};
+
+/// `from` is aligned to the pack.
+template <int kElements, class T>
+__device__ __forceinline__ Pack<kElements> load_pack(const T* from) {
+  auto packed = *reinterpret_cast<const Packed<T, kElements>*>(from);
+  Pack<kElements> pack;
+#pragma unroll
+  for (int i = 0; i < kElements; i++) pack.x[i] = load(&packed.x[i]);
+  return pack;
+}
+
+template <int kElements, class T>
+__device__ __forceinline__ void store_pack(T* to, const Pack<kElements>& pack) {
+  Packed<T, kElements> packed;
+#pragma unroll
+  for (int i = 0; i < kElements; i++) store(&packed.x[i], pack.x[i]);
+  *reinterpret_cast<Packed<T, kElements>*>(to) = packed;
+}
+
+/// function(i) for each element of a pack
+template <int kElements, class Function>
+__device__ __forceinline__ Pack<kElements> make_pack(const Function& function) {
+  Pack<kElements> pack;
+#pragma unroll
+  for (int i = 0; i < kElements; i++) pack.x[i] = function(i);
+  return pack;
+}
+
+/// Calls function(n) with the size of the packs that rows of `width` elements are made of, as a constant: 4,
+/// or 1 where the rows' beginnings are not aligned to more.
+template <class Function>
+void with_pack_size(int64_t width, const Function& function) {
+  if (width % 4 == 0) {
+    function(std::integral_constant<int, 4>{});
+  } else {
+    function(std::integral_constant<int, 1>{});
+  }
+}
+
+/// A warp's multiple of threads that gives each of `packs` one, at most `most`.
+inline unsigned threads_for(int64_t packs, unsigned most) {
+  int64_t whole_warps = (packs + 31) / 32 * 32;
+  return whole_warps < most ? static_cast<unsigned>(whole_warps) : most;
+}
+
+}  // namespace glm::cuda
