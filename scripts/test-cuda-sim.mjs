@@ -11,7 +11,13 @@ import path from 'node:path';
 import { compileNative, root } from './compile-native.mjs';
 
 /** The tests that compute on a GPU where there is one. A file joins when every op that it uses has its CUDA kernel. */
-const onDevice = ['runtime/devices'];
+const onDevice = [
+  'runtime/devices',
+  'ops/embedding',
+  'ops/gather-rows',
+  'ops/layer-norm',
+  'ops/random-normal',
+];
 
 const simulator = process.env.GLM_CUDA_SIMULATOR ?? path.join(root, '..', 'shared', 'cudasim');
 if (!existsSync(path.join(simulator, 'Makefile'))) {
