@@ -2,6 +2,7 @@
 
 import { embeddedJson, escapeHtml } from './markup.js';
 import { type Bucket, logTicks, type Point, shortNumber, ticks } from './series.js';
+import { colours, marksStyle } from './style.js';
 
 export interface Series {
   name: string;
@@ -32,14 +33,74 @@ export interface ChartOptions {
 const height = 280;
 const margin = { left: 52, right: 14, top: 10, bottom: 26 };
 
-export function chart({ id, title, note, series, scale = 'linear', from, wide }: ChartOptions): string {
-  const width = wide === true ? 1120 : 546;
-  const drawn = series.map((one) => ({ ...one, points: usable(one.points, scale) }));
+/** The chart as a figure of a page that has the style of `style.ts`. */
+export function chart(options: ChartOptions): string {
+  const { id, title, note, scale, wide } = options;
   const head = `<figcaption><h3>${escapeHtml(title)}</h3>${note === undefined ? '' : `<p>${escapeHtml(note)}</p>`}</figcaption>`;
-  if (drawn.every(({ points }) => points.length === 0)) {
+  const drawing = draw(options);
+  if (drawing === undefined) {
     return `<figure class="chart" id="${id}">${head}<p class="empty">Nothing was recorded yet.</p></figure>`;
   }
-  const frame = frameOf(drawn, scale, from, width);
+  const { width, series, frame, marks } = drawing;
+  const numbers = {
+    left: margin.left,
+    right: width - margin.right,
+    top: margin.top,
+    bottom: height - margin.bottom,
+    x: frame.xRange,
+    y: frame.yRange,
+    log: scale === 'log',
+    series: series.map(({ name, colour, points }) => ({
+      name,
+      colour,
+      x: points.map((point) => Number(point.x.toPrecision(7))),
+      y: points.map((point) => Number(point.y.toPrecision(5))),
+    })),
+  };
+  return (
+    `<figure class="chart${wide === true ? ' wide' : ''}" id="${id}">${head}${legend(series)}` +
+    `<div class="plot"><svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">` +
+    `${marks}<g class="pointer"></g></svg>` +
+    `<div class="tip" hidden></div></div>` +
+    `<script type="application/json">${embeddedJson(numbers)}</script></figure>`
+  );
+}
+
+/** The chart as the text of an SVG file, which shows its title and legend itself. */
+export function chartFile(options: ChartOptions): string {
+  const drawing = draw(options);
+  const width = drawing?.width ?? widthOf(options);
+  const rowHeight = 18;
+  const columnWidth = (width - 2 * margin.right) / legendColumns;
+  const rows = Math.ceil((drawing?.series.length ?? 0) / legendColumns);
+  const top = 30 + rows * rowHeight;
+  const keys = (drawing?.series ?? []).map((one, i) => {
+    const x = margin.right + (i % legendColumns) * columnWidth;
+    const y = 26 + Math.floor(i / legendColumns) * rowHeight;
+    return `<g transform="translate(${x} ${y})">${key(one)}<text class="tick" x="28" y="10">${escapeHtml(one.name)}</text></g>`;
+  });
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top + height}" width="${width}" height="${top + height}" role="img">` +
+    `<title>${escapeHtml(options.title)}</title><style>${colours}${marksStyle}text { font-family: system-ui, sans-serif; }</style>` +
+    `<rect width="${width}" height="${top + height}" rx="10" fill="var(--card)"/>` +
+    `<text x="${margin.right}" y="20" fill="var(--ink)" font-weight="600">${escapeHtml(options.title)}</text>` +
+    `${keys.join('')}<g transform="translate(0 ${top})">${drawing?.marks ?? ''}</g></svg>\n`
+  );
+}
+
+const legendColumns = 3;
+
+function widthOf({ wide }: ChartOptions): number {
+  return wide === true ? 1120 : 546;
+}
+
+/** Axes and curves; undefined where there are no points. */
+function draw(options: ChartOptions) {
+  const { scale = 'linear', from } = options;
+  const width = widthOf(options);
+  const series = options.series.map((one) => ({ ...one, points: usable(one.points, scale) }));
+  if (series.every(({ points }) => points.length === 0)) return undefined;
+  const frame = frameOf(series, scale, from, width);
   const { x, y } = frame;
   const grid = frame.yTicks.map(
     (value) =>
@@ -50,30 +111,11 @@ export function chart({ id, title, note, series, scale = 'linear', from, wide }:
     (value) =>
       `<text class="tick" x="${x(value)}" y="${height - 8}" text-anchor="middle">${shortNumber(value)}</text>`,
   );
-  const numbers = {
-    left: margin.left,
-    right: width - margin.right,
-    top: margin.top,
-    bottom: height - margin.bottom,
-    x: frame.xRange,
-    y: frame.yRange,
-    log: scale === 'log',
-    series: drawn.map(({ name, colour, points }) => ({
-      name,
-      colour,
-      x: points.map((point) => Number(point.x.toPrecision(7))),
-      y: points.map((point) => Number(point.y.toPrecision(5))),
-    })),
-  };
-  return (
-    `<figure class="chart${wide === true ? ' wide' : ''}" id="${id}">${head}${legend(drawn)}` +
-    `<div class="plot"><svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">` +
+  const marks =
     `${grid.join('')}${steps.join('')}` +
     `<line class="axis" x1="${margin.left}" x2="${width - margin.right}" y1="${height - margin.bottom}" y2="${height - margin.bottom}"/>` +
-    `<g class="curves">${drawn.map((one) => curve(one, x, y)).join('')}</g><g class="pointer"></g></svg>` +
-    `<div class="tip" hidden></div></div>` +
-    `<script type="application/json">${embeddedJson(numbers)}</script></figure>`
-  );
+    `<g class="curves">${series.map((one) => curve(one, x, y)).join('')}</g>`;
+  return { width, series, frame, marks };
 }
 
 function usable(points: readonly Point[], scale: 'linear' | 'log'): Point[] {
@@ -157,8 +199,14 @@ function legend(series: readonly Series[]): string {
   const items = series
     .filter(({ points }) => points.length > 0)
     .map(
-      ({ name, colour, marker }) =>
-        `<li><svg viewBox="0 0 22 12" style="color:${colour}" aria-hidden="true"><path class="${marker ? 'held-out' : 'line'}" d="M1 6H21"/>${marker ? shape(marker, 11, 6) : ''}</svg>${escapeHtml(name)}</li>`,
+      (one) =>
+        `<li><svg viewBox="0 0 22 12" aria-hidden="true">${key(one)}</svg>${escapeHtml(one.name)}</li>`,
     );
   return `<ul class="legend">${items.join('')}</ul>`;
+}
+
+/** A piece of the curve, 22 by 12. */
+function key({ colour, marker }: Series): string {
+  const line = `<path class="${marker ? 'held-out' : 'line'}" d="M1 6H21"/>`;
+  return `<g style="color:${colour}">${line}${marker ? shape(marker, 11, 6) : ''}</g>`;
 }

@@ -1,5 +1,5 @@
-/** The page's look, light and dark. The series colours are told apart with any kind of colour blindness, by lightness if not by hue. */
-export const style = `
+/** Light and dark. The series colours are told apart with any kind of colour blindness, by lightness if not by hue. */
+export const colours = `
 :root {
   color-scheme: light dark;
   --page: #f6f6f3; --card: #ffffff; --ink: #1b1c1e; --quiet: #6a6d72; --line: #e3e3de; --strong: #b9b9b2; --seen: #dcdcd6;
@@ -13,6 +13,22 @@ export const style = `
     --series-4: #f58ab8; --series-5: #d9b85a; --series-6: #5fc9dc; --series-7: #a9b4c2;
   }
 }
+`;
+
+/** Of what is drawn in a chart. */
+export const marksStyle = `
+.grid { stroke: var(--line); stroke-width: 1; }
+.axis { stroke: var(--strong); stroke-width: 1; }
+.tick { fill: var(--quiet); font-size: 11.5px; font-variant-numeric: tabular-nums; }
+.line, .raw, .held-out { fill: none; stroke: currentColor; stroke-linejoin: round; stroke-linecap: round; }
+.line { stroke-width: 2; }
+.raw { stroke-width: 1; opacity: 0.35; }
+.held-out { stroke-width: 1.5; stroke-dasharray: 4 4; opacity: 0.75; }
+.marker { fill: currentColor; stroke: var(--card); stroke-width: 1.2; }
+`;
+
+/** The page's look. */
+export const style = `${colours}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 40px 24px 64px; }
@@ -41,15 +57,7 @@ figure { margin: 0; }
 .legend svg { width: 22px; height: 12px; vertical-align: -1px; margin-right: 6px; }
 .plot { position: relative; }
 .plot svg { display: block; width: 100%; height: auto; overflow: visible; touch-action: pan-y; }
-.grid { stroke: var(--line); stroke-width: 1; }
-.axis { stroke: var(--strong); stroke-width: 1; }
-.tick { fill: var(--quiet); font-size: 11.5px; font-variant-numeric: tabular-nums; }
-.line, .raw, .held-out { fill: none; stroke: currentColor; stroke-linejoin: round; stroke-linecap: round; }
-.line { stroke-width: 2; }
-.raw { stroke-width: 1; opacity: 0.35; }
-.held-out { stroke-width: 1.5; stroke-dasharray: 4 4; opacity: 0.75; }
-.marker { fill: currentColor; stroke: var(--card); stroke-width: 1.2; }
-.pointer line { stroke: var(--strong); stroke-dasharray: 2 3; }
+${marksStyle}.pointer line { stroke: var(--strong); stroke-dasharray: 2 3; }
 .pointer circle { fill: currentColor; stroke: var(--card); stroke-width: 1.5; }
 .pointer, .tip { pointer-events: none; }
 .tip { position: absolute; top: 8px; background: var(--card); border: 1px solid var(--strong); border-radius: 8px; padding: 8px 10px; font-size: 12.5px; box-shadow: 0 4px 16px rgb(0 0 0 / 0.15); white-space: nowrap; z-index: 1; }
