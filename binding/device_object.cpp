@@ -34,6 +34,13 @@ Napi::Object to_options(const Napi::Value& value, Napi::Env env) {
   return is_absent(value) ? Napi::Object::New(env) : to_object(value, "options");
 }
 
+/// A device waits for the work under way before it goes. The collector lets go of it on the JavaScript
+/// thread, which must not wait: another device's work is in the same stream.
+std::shared_ptr<Device> ends_in_background(Device* device, const std::shared_ptr<Stream>& background) {
+  return {device,
+          [background](Device* last) { background->enqueue([owner = std::shared_ptr<Device>(last)] {}); }};
+}
+
 double number_or(const Napi::Object& object, const char* name, double otherwise) {
   Napi::Value value = object.Get(name);
   return is_absent(value) ? otherwise : to_number(value, name);
@@ -113,15 +120,16 @@ DeviceObject::DeviceObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<De
     Napi::Value cuda = options.Get("cuda"), threads = options.Get("threads"),
                 instruction_set = options.Get("instructionSet");
     Environment& environment = Environment::of(info.Env());
-    const std::shared_ptr<Stream>& stream = environment.compute();
+    const std::shared_ptr<Stream>&stream = environment.compute(), &background = environment.background();
     if (is_absent(cuda)) {
       int count = is_absent(threads) ? 0 : static_cast<int>(to_integer(threads, "threads", 1, 1024));
       std::string set = is_absent(instruction_set) ? "" : to_text(instruction_set, "instructionSet");
-      context_.device = std::make_shared<Device>(stream, nullptr, make_cpu_backend(*stream, count, set));
+      context_.device =
+          ends_in_background(new Device(stream, nullptr, make_cpu_backend(*stream, count, set)), background);
     } else {
       int index = static_cast<int>(to_integer(cuda, "cuda", 0, INT32_MAX));
-      context_.device =
-          std::make_shared<Device>(stream, environment.arrivals(), make_cuda_backend(*stream, index));
+      context_.device = ends_in_background(
+          new Device(stream, environment.arrivals(), make_cuda_backend(*stream, index)), background);
     }
     return info.Env().Undefined();
   });
@@ -169,7 +177,10 @@ Napi::Value DeviceObject::reset_peak(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DeviceObject::trim(const Napi::CallbackInfo& info) {
-  context_.device->allocator().trim();
+  // The segments go first; were it the device, it would only be queued behind.
+  Environment::of(info.Env())
+      .background()
+      ->enqueue([device = context_.device, segments = context_.device->allocator().trim()] {});
   return info.Env().Undefined();
 }
 

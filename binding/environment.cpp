@@ -35,9 +35,9 @@ const std::shared_ptr<Stream>& Environment::arrivals() {
   return arrivals_;
 }
 
-Stream& Environment::background() {
-  if (!background_) background_ = std::make_unique<Stream>();
-  return *background_;
+const std::shared_ptr<Stream>& Environment::background() {
+  if (!background_) background_ = std::make_shared<Stream>();
+  return background_;
 }
 
 Environment::Settler::Settler(Environment& environment, Napi::Env env, Resolve resolve)

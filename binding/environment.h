@@ -24,7 +24,7 @@ class Environment {
   /// Waits for what devices send to the host.
   const std::shared_ptr<Stream>& arrivals();
   /// For work that should not wait behind a training step.
-  Stream& background();
+  const std::shared_ptr<Stream>& background();
 
   /// Settles a promise from another thread: `resolve` or a rejection is run on the JavaScript thread.
   class Settler {
@@ -55,8 +55,7 @@ class Environment {
   void shut_down();
   static void call_javascript(napi_env env, napi_value, void* context, void* data);
 
-  std::shared_ptr<Stream> compute_, arrivals_;
-  std::unique_ptr<Stream> background_;
+  std::shared_ptr<Stream> compute_, arrivals_, background_;
   napi_threadsafe_function to_javascript_ = nullptr;
   int pending_ = 0;  // open promises; they keep the process alive
   Napi::FunctionReference error_class_;

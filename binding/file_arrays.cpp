@@ -72,7 +72,7 @@ Napi::Value read_file_arrays(const Napi::CallbackInfo& info) {
     auto keep = std::make_shared<Napi::Reference<Napi::Value>>(Napi::Reference<Napi::Value>::New(result, 1));
     auto settler = std::make_shared<Environment::Settler>(Environment::of(env), env,
                                                           [keep](Napi::Env) { return keep->Value(); });
-    Stream& stream = Environment::of(env).background();
+    Stream& stream = *Environment::of(env).background();
     stream.enqueue([arrays, dtype, out = buffer.Data()] { read_arrays(*arrays, dtype, out); });
     stream.checkpoint([settler](const Error* error) { settler->settle(error); });
     return settler->promise();

@@ -182,10 +182,10 @@ Napi::Value SpanBuilderObject::build(const Napi::CallbackInfo& info) {
     auto settler = std::make_shared<Environment::Settler>(
         environment, info.Env(),
         [batch](Napi::Env env) -> Napi::Value { return to_javascript(env, *batch); });
-    environment.background().enqueue([builder = builder_, rows, seed, index, batch] {
+    environment.background()->enqueue([builder = builder_, rows, seed, index, batch] {
       *batch = builder->spans.build(builder->backend->kernels(), rows->tokens, rows->offsets, seed, index);
     });
-    environment.background().checkpoint([settler](const Error* error) { settler->settle(error); });
+    environment.background()->checkpoint([settler](const Error* error) { settler->settle(error); });
     return settler->promise();
   });
 }

@@ -263,12 +263,7 @@ export class GLM {
     this.#generator.dispose();
     this.network.parameters.dispose();
     this.network.rotary?.dispose();
-    // Giving memory back waits for the stream; when it has been idle once, that takes no time.
-    const { device } = this.network;
-    void device.synchronize().then(
-      () => device.trim(),
-      () => undefined,
-    );
+    this.network.device.trim();
   }
 
   [Symbol.dispose](): void {
@@ -338,24 +333,26 @@ function checkTokenizer(config: GlmConfig, tokenizer: Tokenizer | undefined): vo
   }
 }
 
+/** Takes the parameters over: they are disposed when it throws. */
 function makeNetwork(
   device: NativeDevice,
   config: GlmConfig,
   parameters: ModelParameters,
   { dtype = 'float32' }: DeviceOptions,
 ): Network {
-  if (dtype === 'bfloat16') parameters.computeInBFloat16(device);
-  if (config.position_encoding === 'learned') return { device, config, parameters, dtype };
-  const headWidth = config.hidden_size / config.num_attention_heads;
-  const positions = positionRows(config);
-  const table = rotaryTable(positions, headWidth);
-  return {
-    device,
-    config,
-    parameters,
-    dtype,
-    rotary: device.tensor([positions, headWidth / 4, 2], 'float32', table, false),
-  };
+  try {
+    if (dtype === 'bfloat16') parameters.computeInBFloat16(device);
+    if (config.position_encoding === 'learned') return { device, config, parameters, dtype };
+    const headWidth = config.hidden_size / config.num_attention_heads;
+    const positions = positionRows(config);
+    const table = rotaryTable(positions, headWidth);
+    const rotary = device.tensor([positions, headWidth / 4, 2], 'float32', table, false);
+    return { device, config, parameters, dtype, rotary };
+  } catch (error) {
+    parameters.dispose();
+    device.trim();
+    throw error;
+  }
 }
 
 /** The tokenizer of the first folder that has one. */

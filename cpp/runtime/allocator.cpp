@@ -22,6 +22,12 @@ size_t segment_bytes(size_t request) {
 
 }  // namespace
 
+ReturnedSegments::~ReturnedSegments() {
+  if (segments_.empty()) return;
+  source_.wait_until_idle();
+  for (auto [address, bytes] : segments_) source_.release(address, bytes);
+}
+
 Allocator::~Allocator() {
   source_.wait_until_idle();
   for (auto [address, bytes] : segments_) source_.release(address, bytes);
@@ -102,8 +108,8 @@ void Allocator::make_free(Blocks::iterator block) {
   if (block != blocks_.begin()) join(std::prev(block), block);
 }
 
-void Allocator::trim() {
-  source_.wait_until_idle();
+std::shared_ptr<ReturnedSegments> Allocator::trim() {
+  auto returned = std::make_shared<ReturnedSegments>(source_);
   for (auto segment = segments_.begin(); segment != segments_.end();) {
     auto [address, bytes] = *segment;
     Blocks::iterator block = blocks_.find(address);
@@ -113,10 +119,11 @@ void Allocator::trim() {
     }
     free_.erase({bytes, address});
     blocks_.erase(block);
-    source_.release(address, bytes);
+    returned->add(address, bytes);
     statistics_.reserved -= bytes;
     segment = segments_.erase(segment);
   }
+  return returned;
 }
 
 }  // namespace glm

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -24,8 +25,24 @@ class MemorySource {
   /// For messages: whose memory it is, and what is left of it where that is known.
   virtual std::string describe() const = 0;
   virtual void release(void* address, size_t bytes) = 0;
-  /// Returns when no enqueued work can touch memory any more; called before segments are given back.
+  /// Returns when no enqueued work can touch memory any more; called before segments are given back, on any
+  /// thread.
   virtual void wait_until_idle() = 0;
+};
+
+/// Segments on their way back: the source gets them when this goes, after the work that may touch them.
+class ReturnedSegments {
+ public:
+  explicit ReturnedSegments(MemorySource& source) : source_(source) {}
+  ~ReturnedSegments();
+  ReturnedSegments(const ReturnedSegments&) = delete;
+  ReturnedSegments& operator=(const ReturnedSegments&) = delete;
+
+  void add(void* address, size_t bytes) { segments_.emplace_back(address, bytes); }
+
+ private:
+  MemorySource& source_;
+  std::vector<std::pair<void*, size_t>> segments_;
 };
 
 /// Memory for tensors, kept and reused. Blocks are cut from large segments, best fit first, and joined again
@@ -53,8 +70,9 @@ class Allocator {
 
   const Statistics& statistics() const { return statistics_; }
   void reset_peak() { statistics_.peak = statistics_.in_use; }
-  /// Gives wholly free segments back to the source.
-  void trim();
+  /// Parts with wholly free segments. Letting go of them waits for the work that is under way; any thread
+  /// may.
+  std::shared_ptr<ReturnedSegments> trim();
 
  private:
   struct Block {

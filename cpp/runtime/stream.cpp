@@ -48,6 +48,7 @@ void Stream::run() {
       if (stopping_) break;
       lock.unlock();
       execute(entry);
+      entry = {};  // what the job kept ends without the lock
       lock.lock();
     }
     batch.clear();

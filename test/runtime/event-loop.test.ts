@@ -1,7 +1,10 @@
 /**
- * The event loop stays free while a model trains: a 1 ms timer is late no more often than while plain native threads keep
- * the processors busy in the same run.
+ * The event loop stays free while a model works: while it trains, a 1 ms timer is late no more often than while plain native
+ * threads keep the processors busy in the same run.
  */
+
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -26,6 +29,19 @@ loop('is as free during training steps as beside spinning threads', async () => 
     during <= 2 * beside + 5,
     `late by ${during.toFixed(2)} ms while training, ${beside.toFixed(2)} ms beside spinning threads`,
   );
+});
+
+loop('does not wait for the work of one model when another one is collected', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  await (async () => (await GLM.create(config, { device: 'cpu' })).dispose())();
+  using model = await GLM.create(config, { device: 'cpu' });
+  const started = performance.now();
+  const work = model.forward(batchOf(64, 250), { rows: Int32Array.of(0) });
+  collect();
+  const longest = await lateness(work, 1);
+  const took = performance.now() - started;
+  assert.ok(longest < took / 2, `late by ${longest.toFixed(1)} ms during work of ${took.toFixed(1)} ms`);
 });
 
 loop.run();

@@ -14,7 +14,7 @@ export async function lateness(work: Promise<unknown>, share: number, leastTimer
   }
   late.sort((a, b) => a - b);
   assert.ok(late.length >= leastTimers, `expected at least ${leastTimers} timers, found ${late.length}`);
-  return late[Math.floor(late.length * share)] as number;
+  return late[Math.min(late.length - 1, Math.floor(late.length * share))] as number;
 }
 
 /** Threads that keep the processors busy for a while. */

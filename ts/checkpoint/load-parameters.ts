@@ -33,12 +33,17 @@ export async function loadParameters(
       const weight = weights.get(spec.name)!;
       const dtype = dtypeOf(spec, checkpoint, device.name);
       const mapped = inPlace(device, weight, spec, dtype);
-      tensors.push(mapped ?? read(device, weight, spec, dtype, site));
-      if (mapped === null) await device.synchronize(); // what was read, not what was enqueued
+      const tensor = mapped ?? make(device, weight, spec, dtype, site);
+      tensors.push(tensor);
+      if (mapped === null) {
+        device.load(tensor, forNative(weight));
+        await device.synchronize(); // what was read, not what was enqueued
+      }
       onProgress?.({ loaded: site + 1, total: specs.length });
     }
   } catch (error) {
     for (const tensor of tensors) tensor.dispose();
+    device.trim();
     throw error;
   }
   return ModelParameters.of(specs, tensors);
@@ -80,20 +85,17 @@ function inPlace(
   return fitting ? device.map(arrayForNative(part), true) : null;
 }
 
-function read(
+/** Memory for values that are read. New rows of a position table begin as the original's do: as those of a new model. */
+function make(
   device: NativeDevice,
   weight: Weight,
   { shape, initial }: ParameterSpec,
   dtype: DType,
   site: number,
 ): NativeTensor {
-  // New rows of a position table begin as the original's do: as those of a new model.
-  const tensor =
-    grows(weight, shape) && 'deviation' in initial
-      ? device.normal(shape, { deviation: initial.deviation, seed: 0, site, requiresGradient: true })
-      : device.tensor(shape, dtype, null, true);
-  device.load(tensor, forNative(weight));
-  return tensor;
+  return grows(weight, shape) && 'deviation' in initial
+    ? device.normal(shape, { deviation: initial.deviation, seed: 0, site, requiresGradient: true })
+    : device.tensor(shape, dtype, null, true);
 }
 
 /** The bytes of a model's parameters as a CPU holds them. */

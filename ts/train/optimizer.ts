@@ -52,11 +52,18 @@ export class Optimizer {
     this.device = device;
     this.parameters = parameters;
     this.settings = settings;
-    for (const { name, shape } of parameters.specs) {
-      this.moments.set(name, {
-        firstMoment: device.tensor(shape, 'float32', null, false),
-        secondMoment: device.tensor(shape, 'float32', null, false),
-      });
+    const tensors: NativeTensor[] = [];
+    const make = (shape: number[]) => {
+      const tensor = device.tensor(shape, 'float32', null, false);
+      tensors.push(tensor);
+      return tensor;
+    };
+    try {
+      for (const { name, shape } of parameters.specs)
+        this.moments.set(name, { firstMoment: make(shape), secondMoment: make(shape) });
+    } catch (error) {
+      for (const tensor of tensors) tensor.dispose();
+      throw error;
     }
   }
 
