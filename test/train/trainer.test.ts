@@ -44,6 +44,21 @@ training('an abort does not wait for data that never comes', async () => {
   }
 });
 
+training('an abort does not wait for validation data that never comes', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  using model = await newModel();
+  using trainer = new Trainer(model, {
+    ...runOptions(undefined, 3),
+    validation: () => new Promise(() => undefined),
+    evaluateEvery: 1,
+    signal: controller.signal,
+  });
+  setTimeout(() => controller.abort(reason), 100);
+  assert.is(await eventsOf(trainer).catch((error: unknown) => error), reason);
+  assert.ok((await model.loss((await data(0))[0]!)).loss > 0, 'the model can be used');
+});
+
 training('data that has ended ends the run', async () => {
   using model = await newModel();
   using trainer = new Trainer(model, {

@@ -2,6 +2,7 @@
 
 import { elementBytes } from '../io/element-type.js';
 import type { GlmConfig } from '../model/config.js';
+import { stepBytes } from '../model/step-memory.js';
 import { elementCount } from '../shape.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import type { CheckpointFormat } from './files.js';
@@ -38,10 +39,13 @@ export interface CheckpointDescription {
     parameters: number;
     /** Those and the keys and values of the batch. */
     inference: number;
-    /** Float32 parameters, their gradients and both moments, and the activations of the batch. */
+    /** Float32 parameters and both moments, and the most that gradients and activations of the batch take. */
     training: number;
   };
 }
+
+/** Tokens of a batch that have a loss: 15 % of a text are masked, and Part B makes it that much longer. */
+const lossShare = 1 / 6;
 
 /** Throws as opening the checkpoint does: `GLM_IO`, `GLM_CORRUPT_FILE`, `GLM_CHECKPOINT_FORMAT`, `GLM_INCOMPATIBLE_MODEL`. */
 export async function inspectCheckpoint(
@@ -94,17 +98,18 @@ function memoryOf(
   tokens: number,
   dtype: 'float32' | 'bfloat16',
 ): CheckpointDescription['memory'] {
-  const { num_layers: layers, hidden_size: h } = checkpoint.config;
+  const { config, specs } = checkpoint;
   const element = elementBytes[dtype === 'float32' ? 'F32' : 'BF16'];
   const parameters = parameterBytes(checkpoint);
-  // A weight, its gradient and two moments of 4 bytes each.
-  const state = 16 * countParameters(checkpoint);
-  // What a layer keeps for its backward: Q, K and V, what attention gives, the MLP's wide row, and two sums. Layer norms are
-  // built again. The embedding, the last norm and gradients on their way are some rows more.
-  const activations = tokens * h * element * (10 * layers + 12);
+  const cache = 2 * config.num_layers * tokens * config.hidden_size * element;
+  // The weights and their moments in float32, and the copies of matrices that a bfloat16 model computes with.
+  const matrices = specs.filter(({ shape }) => shape.length === 2);
+  const copies =
+    dtype === 'bfloat16' ? 2 * matrices.reduce((sum, { shape }) => sum + elementCount(shape), 0) : 0;
+  const sizes = { tokens, rows: Math.ceil(tokens * lossShare), dtype, accumulating: false };
   return {
     parameters,
-    inference: parameters + tokens * h * element * 2 * layers,
-    training: state + activations,
+    inference: parameters + cache,
+    training: 12 * countParameters(checkpoint) + copies + stepBytes(config, sizes, 0),
   };
 }

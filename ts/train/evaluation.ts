@@ -5,6 +5,7 @@ import { GlmError } from '../errors.js';
 import { rowsWithLoss } from '../model/feed.js';
 import { losses } from '../model/gradients.js';
 import type { Network } from '../model/transformer.js';
+import { untilAborted } from './abort.js';
 import type { LossOfTokens } from './events.js';
 import type { TrainerSettings, ValidationData } from './options.js';
 
@@ -17,8 +18,7 @@ export async function evaluateLoss(
   const all = new Mean();
   const objectives = new Map<ObjectiveName, Mean>();
   let seen = 0;
-  for await (const batch of batches) {
-    signal?.throwIfAborted();
+  for await (const batch of untilAborted(batches, signal)) {
     const values = await losses(network, batch);
     seen++;
     const rows = rowsWithLoss(batch).rows;

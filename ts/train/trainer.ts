@@ -8,6 +8,8 @@ import { GLM, type LoadOptions } from '../glm.js';
 import { accumulateDecisionGradients, lossCount } from '../model/decisions.js';
 import { rowsWithLoss } from '../model/feed.js';
 import { accumulateGradients, sum } from '../model/gradients.js';
+import { layersToCheckpoint } from '../model/step-memory.js';
+import { unlessAborted } from './abort.js';
 import { type BatchSource, batchSource, checkData } from './batch-source.js';
 import { loadMoments, RunFolder, type TrainerState } from './checkpoint.js';
 import { evaluateLoss, validationBatches } from './evaluation.js';
@@ -23,7 +25,6 @@ import { describeExamples } from './examples.js';
 import { Optimizer } from './optimizer.js';
 import { resolveOptions, type TrainerOptions, type TrainerSettings } from './options.js';
 import { fillSamples } from './samples.js';
-import { layersToCheckpoint } from './step-memory.js';
 import { learningRate } from './schedule.js';
 
 /** What a resumed run is given anew; all else is in its folder. */
@@ -88,9 +89,10 @@ export class Trainer {
       instructionSet,
       ...(signal && { signal }),
     });
+    let trainer: Trainer | undefined;
     try {
       const settings = state.options as unknown as TrainerSettings;
-      const trainer = new Trainer(model, {
+      trainer = new Trainer(model, {
         ...settings,
         ...live,
         signal,
@@ -103,6 +105,7 @@ export class Trainer {
       trainer.#draw = state.draw;
       return trainer;
     } catch (error) {
+      trainer?.dispose();
       model.dispose();
       throw error;
     }
@@ -303,14 +306,4 @@ function fetch(source: BatchSource, step: number): Promise<Batch[] | undefined> 
   const batches = source.next(step);
   batches.catch(() => undefined);
   return batches;
-}
-
-/** What `promise` gives, or the reason of an abort that comes before. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort);
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

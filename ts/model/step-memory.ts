@@ -1,7 +1,7 @@
 import { GlmError } from '../errors.js';
-import type { GlmConfig } from '../model/config.js';
-import { parameterTable } from '../model/parameters.js';
 import { elementCount } from '../shape.js';
+import type { GlmConfig } from './config.js';
+import { parameterTable } from './parameters.js';
 
 /** What decides how much memory the gradients of a batch take. */
 export interface StepSizes {
