@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { suite } from 'uvu';
@@ -116,6 +116,7 @@ resume('killed at random moments: the uninterrupted losses and weights', () =>
   withFolder(async (folder) => {
     const program = path.join(import.meta.dirname, 'programs/run-or-resume.ts');
     const rounds = Number(process.env.GLM_TEST_KILLS ?? 4);
+    const killed = { all: 0, insideCheckpoints: 0 };
     const start = () =>
       spawn(process.execPath, ['--import', 'tsx', program, folder, String(steps)], {
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -133,6 +134,10 @@ resume('killed at random moments: the uninterrupted losses and weights', () =>
           );
         }
         [status] = (await once(child, 'close')) as [number | null];
+        if (status !== null) break;
+        killed.all++;
+        const left = await readdir(path.join(folder, 'checkpoints')).catch(() => []);
+        if (left.some((name) => name.endsWith('.tmp'))) killed.insideCheckpoints++;
       }
       assert.is(status, 0);
       using model = await GLM.load(folder);
@@ -146,6 +151,7 @@ resume('killed at random moments: the uninterrupted losses and weights', () =>
         [...expectedLosses],
       );
     }
+    console.log(`    (killed ${killed.all} times, ${killed.insideCheckpoints} of them inside a checkpoint)`);
   }),
 );
 
@@ -163,6 +169,17 @@ resume('a flipped bit: the checkpoint before it is used, with a warning', () =>
     const warning = once(process, 'warning') as Promise<[Error]>;
     await assertRest(folder, 6);
     assert.match((await warning)[0].message, /optimizer\.safetensors with the checksum/);
+  }),
+);
+
+resume('killed while a step was saved again: the checkpoint that was there counts', () =>
+  withFolder(async (folder) => {
+    await runFor(folder, 7);
+    const last = path.join(folder, 'checkpoints/step-00000007');
+    await rename(last, `${last}.replaced`);
+    await assertRest(folder, 7);
+    const left = await readdir(path.join(folder, 'checkpoints'));
+    assert.equal(left.sort(), ['step-00000008', 'step-00000009']);
   }),
 );
 

@@ -43,6 +43,8 @@ interface TrainerFile extends TrainerState {
 
 const stateFile = 'trainer.json';
 const optimizerFile = 'optimizer.safetensors';
+/** Behind the name of a checkpoint while a new one of the same step takes its place. */
+const replaced = '.replaced';
 
 /** A whole checkpoint on disk. */
 export interface Checkpoint {
@@ -89,7 +91,7 @@ export class RunFolder {
       await saveMoments(path.join(unfinished, optimizerFile), optimizer);
       const file: TrainerFile = { format: 1, ...state, checksums: await checksumsOf(unfinished) };
       await writeFileAtomically(path.join(unfinished, stateFile), `${JSON.stringify(file, null, 2)}\n`);
-      await rm(folder, { recursive: true, force: true });
+      if (existsSync(folder)) await this.setAside(folder);
       await rename(unfinished, folder);
       await syncFolder(this.checkpoints);
       await this.publish(folder);
@@ -101,10 +103,16 @@ export class RunFolder {
     return folder;
   }
 
+  /** A step that is saved again: the checkpoint that there is counts until the new one has its name. */
+  private async setAside(folder: string): Promise<void> {
+    await rm(`${folder}${replaced}`, { recursive: true, force: true });
+    await rename(folder, `${folder}${replaced}`);
+  }
+
   /** Keeps the newest checkpoints up to a step; those of later steps are of a past that a resumed run has left. */
   private async removeAllBut(keep: number, step: number): Promise<void> {
     const names = await this.names();
-    const kept = names.filter((name) => stepOf(name) <= step).slice(0, keep);
+    const kept = names.filter((name) => stepOf(name) <= step && !name.endsWith(replaced)).slice(0, keep);
     for (const name of names.filter((name) => !kept.includes(name))) {
       await rm(path.join(this.checkpoints, name), { recursive: true, force: true }).catch(
         (error: unknown) => {
@@ -163,7 +171,9 @@ export class RunFolder {
   /** Names of checkpoints, newest first. */
   private async names(): Promise<string[]> {
     const entries = await readdir(this.checkpoints).catch(ifAbsent<string[]>([]));
-    return entries.filter((name) => /^step-\d+$/.test(name)).sort((a, b) => stepOf(b) - stepOf(a));
+    return entries
+      .filter((name) => /^step-\d+(\.replaced)?$/.test(name))
+      .sort((a, b) => stepOf(b) - stepOf(a) || a.length - b.length);
   }
 
   /** Makes the files of a checkpoint those of the run's folder, one by one. */
@@ -181,7 +191,7 @@ export class RunFolder {
 }
 
 function stepOf(name: string): number {
-  return Number(name.slice('step-'.length));
+  return Number.parseInt(name.slice('step-'.length), 10);
 }
 
 /** For a `catch`: what to take where there is nothing. */
