@@ -13,6 +13,8 @@ import { textAndModel } from './text.js';
 
 const commands = suite('command line');
 
+const names = ['tokenize', 'pretrain', 'finetune', 'eval', 'report', 'inspect', 'convert', 'doctor', 'fill', 'generate', 'choose']; // prettier-ignore
+
 interface Failure {
   error: { code: string; message: string };
 }
@@ -20,15 +22,14 @@ interface Failure {
 commands('--help and --version: status 0, on stdout', async () => {
   const help = await glm('--help');
   assert.is(help.status, 0);
-  for (const name of ['tokenize', 'pretrain', 'report', 'eval', 'inspect', 'convert', 'doctor'])
-    assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'));
+  for (const name of names) assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'));
   const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
   const shown = await glm('--version');
   assert.equal([shown.status, shown.stdout], [0, `${version}\n`]);
 });
 
 commands('--help of each command says what it takes', async () => {
-  for (const name of ['tokenize', 'pretrain', 'report', 'eval', 'inspect', 'convert', 'doctor']) {
+  for (const name of names) {
     const { status, stdout } = await glm(name, '--help');
     assert.is(status, 0, name);
     assert.match(stdout, `Usage: glm ${name}`);
@@ -43,6 +44,9 @@ commands('wrong usage: status 2, on stderr', async () => {
     [['report'], /missing required argument 'runs'/],
     [['inspect'], /missing required argument 'checkpoint'/],
     [['tokenize', 'a.txt'], /required option '--tokenizer <folder>'/],
+    [['pretrain', '--out', 'x'], /expected text files to learn from, found none/],
+    [['pretrain', '--resume', '--out', 'x', '--batch-size', '4'], /beside --resume, found --batch-size/],
+    [['fill'], /missing required argument 'model'/],
     [['pretrain', 'a.txt'], /required option '--out <folder>'/],
     [['pretrain', 'a.txt', '--out', 'x', '--steps', 'many'], /whole number from 0 on, found "many"/],
     [['pretrain', 'a.txt', '--out', 'x', '--dtype', 'int8'], /float32, bfloat16/],

@@ -10,6 +10,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { GLM, Tokenizer } from '../../ts/index.js';
+import { glm } from '../cli/command.js';
 import { withFolder } from '../support/folder.js';
 
 const snippets = suite('docs: snippets');
@@ -62,6 +63,26 @@ snippets('README.md', async () => {
       await writeFile(path.join(folder, `RTE/${name}.jsonl`), JSON.stringify(record));
     await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
     for (const [i, code] of ordered.entries()) await run(code, folder, `readme-${i + 1}`);
+  });
+});
+
+snippets('README.md: pretraining on the command line, with fewer steps', async () => {
+  const text = await readFile(path.join(root, 'README.md'), 'utf8');
+  const [, lines = ''] = /^## Pretrain\n.*?^```sh\n(.*?)^```$/ms.exec(text) ?? [];
+  const commands = lines.trim().split('\n');
+  assert.is(commands.length, 4);
+  await withFolder(async (folder) => {
+    await mkdir(path.join(folder, 'texts'));
+    await writeFile(path.join(folder, 'texts/a.txt'), prose(1));
+    for (const command of commands) {
+      const words = [...command.replace('--steps 300', '--steps 2').matchAll(/'([^']*)'|(\S+)/g)];
+      const [program, ...args] = words.map(([, quoted, plain]) => quoted ?? plain!);
+      assert.is(program, 'glm');
+      const place = (arg: string) => (/^(texts|runs\/)/.test(arg) ? path.join(folder, arg) : arg);
+      const { status, stderr } = await glm(...args.map(place));
+      assert.is(status, 0, `${command}\n${stderr}`);
+    }
+    assert.match(await readFile(path.join(folder, 'runs/small/report.html'), 'utf8'), '</html>');
   });
 });
 

@@ -12,7 +12,7 @@ import { type GlmConfigInput, presets, resolveConfig } from '../model/config.js'
 import { Tokenizer } from '../text/tokenizer.js';
 import type { TrainerEvent } from '../train/events.js';
 import { RunFolder } from '../train/checkpoint.js';
-import { findRecipe, recipes } from '../train/recipes.js';
+import { findRecipe, recipes, scheduleFor } from '../train/recipes.js';
 import { Trainer } from '../train/trainer.js';
 import { integer, number } from './arguments.js';
 import { heldOutPrompts } from './held-out-prompts.js';
@@ -81,11 +81,15 @@ export function pretrain(): Command {
     )
     .option('--field <name>', 'field of .jsonl, column of .parquet files')
     .option('--validation <share>', 'share of the documents that is held out', number, 0.01)
-    .option('--steps <n>', 'optimizer steps; left out: the recipe’s', integer(0))
+    .option(
+      '--steps <n>',
+      'optimizer steps; left out: the recipe’s, whose schedule is shrunk to them',
+      integer(0),
+    )
     .option('--batch-size <n>', 'examples of a micro-batch', integer(1), 8)
     .option('--accumulate <n>', 'micro-batches of a step; left out: the recipe’s examples', integer(1))
-    .option('--learning-rate <rate>', 'left out: the recipe’s', number)
-    .option('--warmup <n>', 'left out: the recipe’s', integer(0))
+    .option('--learning-rate <rate>', 'peak; left out: the recipe’s', number)
+    .option('--warmup <n>', 'steps; left out: the recipe’s share of them', integer(0))
     .option('--dropout <p>', 'left out: the recipe’s', number)
     .option('--checkpoint-activations', 'less memory: compute each layer again in the backward')
     .option('--evaluate-every <n>', 'steps', integer(0), 500)
@@ -95,9 +99,14 @@ export function pretrain(): Command {
     )
     .option('--checkpoint-every <n>', 'steps', integer(0), 1000)
     .option('--keep <n>', 'checkpoints that stay', integer(1), 2)
-    .option('--seed <n>', '', integer(0), 0)
-    .option('--threads <n>', '', integer(1))
-    .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16']))
+    .option('--seed <n>', 'of weights, order, blanks and dropout', integer(0), 0)
+    .option('--threads <n>', 'threads on the CPU', integer(1))
+    .addOption(
+      new Option('--dtype <type>', 'what to compute with; left out: float32').choices([
+        'float32',
+        'bfloat16',
+      ]),
+    )
     .option('--json', 'one JSON document on stdout, at the end')
     .action(async (paths: string[], options: Options, command: Command) => {
       if (options.resume === true) refuseNewSettings(paths, command);
@@ -140,7 +149,7 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
   }
   const tokenizer =
     options.tokenizer === undefined
-      ? await Tokenizer.train(paths, { type: 'bpe', vocabSize: options.vocabSize, field })
+      ? await learnTokenizer(paths, options)
       : await Tokenizer.load(options.tokenizer);
   const config = resolveConfig(await modelConfig(options.model ?? recipe.model, tokenizer));
   const maxLength = options.maxLength ?? config.max_sequence_length;
@@ -166,7 +175,7 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
       ...recipe.optimizer,
       ...(options.learningRate !== undefined && { learningRate: options.learningRate }),
     },
-    schedule: { ...recipe.schedule, ...(options.warmup !== undefined && { warmup: options.warmup }) },
+    schedule: scheduleFor(recipe, options),
     steps: options.steps ?? recipe.steps,
     batchSize: options.batchSize,
     gradientAccumulation: options.accumulate ?? Math.ceil(recipe.examplesPerStep / options.batchSize),
@@ -185,6 +194,11 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
   await tokenizer.save(out);
   await writeFileAtomically(path.join(out, feedFile), `${JSON.stringify(feed, null, 2)}\n`);
   return trainer;
+}
+
+function learnTokenizer(paths: string[], { vocabSize, field }: Options): Promise<Tokenizer> {
+  new LiveLine().log(`learning a vocabulary of ${vocabSize} tokens from the text`);
+  return Tokenizer.train(paths, { type: 'bpe', vocabSize, field });
 }
 
 async function resumed({ out, steps }: Options): Promise<Trainer> {
@@ -225,9 +239,18 @@ async function feedOf({ paths, documents, field, validation, seed, objective }: 
   };
 }
 
+/** What is about to run: a step may take minutes until there is more to show. */
+function describe({ model, settings, step }: Trainer): string {
+  const { steps, batchSize, gradientAccumulation } = settings;
+  const examples = batchSize * gradientAccumulation;
+  const where = `${model.device}, ${model.network.device.threads} threads`;
+  return `${(model.parameterCount / 1e6).toFixed(1)} million parameters on ${where}: steps ${step} to ${steps} of ${examples} examples`;
+}
+
 async function run(trainer: Trainer, { json, out }: Options): Promise<void> {
   const line = new LiveLine();
   const { steps } = trainer.settings;
+  line.log(describe(trainer));
   let last: TrainerEvent | undefined;
   let interrupts = 0;
   const interrupt = () => {

@@ -1,7 +1,7 @@
 import type { BlankInfillingOptions } from '../data/blank-infilling.js';
 import { GlmError } from '../errors.js';
 import type { OptimizerOptions } from './optimizer.js';
-import type { ScheduleOptions } from './schedule.js';
+import type { Schedule } from './schedule.js';
 
 /** A published way of pretraining. */
 export interface Recipe {
@@ -10,7 +10,7 @@ export interface Recipe {
   description: string;
   objective: Omit<BlankInfillingOptions, 'tokenizer' | 'maxLength'>;
   optimizer: Required<OptimizerOptions>;
-  schedule: ScheduleOptions & { style: 'cosine' | 'linear'; warmup: number };
+  schedule: Schedule;
   steps: number;
   /** Examples of an optimizer step, over all micro-batches. */
   examplesPerStep: number;
@@ -21,20 +21,21 @@ export interface Recipe {
 const adam = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6 };
 const common = { dropout: 0.1, clip: 1 };
 
-/** BERT's corpus, as the paper's appendix A has it. */
+/** BERT's corpus: the paper's appendix A; the floor of the schedule is that of the original's `ds_block_base.sh`. */
 const base = {
   ...common,
   model: 'glm-base',
   optimizer: { ...adam, learningRate: 4e-4, weightDecay: 0.1 },
-  schedule: { style: 'cosine', warmup: 6000 },
+  schedule: { style: 'cosine', warmup: 6000, decay: 114_000, ratio: 0.05 },
   steps: 120_000,
   examplesPerStep: 1024,
 } as const;
+/** The same, with `ds_block_large.sh`: the rate is at its floor for the last 40,000 steps. */
 const large = {
   ...common,
   model: 'glm-large',
   optimizer: { ...adam, learningRate: 2e-4, weightDecay: 0.1 },
-  schedule: { style: 'cosine', warmup: 8000 },
+  schedule: { style: 'cosine', warmup: 8000, decay: 152_000, ratio: 0.05 },
   steps: 200_000,
   examplesPerStep: 1024,
 } as const;
@@ -52,7 +53,18 @@ const sentences = {
   objective: { mix: { blank: 0.5, sentence: 0.5 } },
 };
 
-/** The paper's models, by name: sizes, objective, optimizer and schedule (appendix A, and the original's config folder). */
+/** Blanks, sentences and documents, each with a mask of its own: `ds_block_10B.sh` and `ds_blockta_large.sh`. */
+const mixed = {
+  description: 'blanks, sentences and documents mixed, with their own masks (the 10B models)',
+  objective: {
+    mix: { blank: 0.5, sentence: 0.3, document: 0.2 },
+    minDocumentRatio: 0.25,
+    spanMaskProbability: 0.1,
+    shortSequenceProbability: 0.02,
+  },
+};
+
+/** The published models, by name: sizes, objective, optimizer and schedule (paper, appendix A, and the original's config folder). */
 export const recipes: Readonly<Record<string, Recipe>> = {
   'glm-base': { ...base, ...blanks },
   'glm-doc-base': { ...base, ...documents },
@@ -60,27 +72,22 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'glm-large': { ...large, ...blanks },
   'glm-doc-large': { ...large, ...documents },
   'glm-sent-large': { ...large, ...sentences },
+  // `ds_blockta_large.sh` plans 500,000 steps; the paper's model was stopped at half of them.
   'glm-roberta-large': {
     ...large,
-    ...documents,
+    ...mixed,
     model: 'glm-roberta-large',
     optimizer: { ...adam, learningRate: 4e-4, weightDecay: 0.01 },
-    schedule: { style: 'cosine', warmup: 30_000 },
+    schedule: { style: 'linear', warmup: 30_000, decay: 470_000, ratio: 0.025 },
     steps: 250_000,
     examplesPerStep: 8192,
   },
   'glm-10b': {
     ...common,
+    ...mixed,
     model: 'glm-10b',
-    description: 'blanks, sentences and documents mixed, with their own masks (the 10B models)',
-    objective: {
-      mix: { blank: 0.5, sentence: 0.3, document: 0.2 },
-      minDocumentRatio: 0.25,
-      spanMaskProbability: 0.1,
-      shortSequenceProbability: 0.02,
-    },
-    optimizer: { ...adam, beta2: 0.95, learningRate: 1e-4, weightDecay: 0.1 },
-    schedule: { style: 'cosine', warmup: 8000 },
+    optimizer: { ...adam, beta2: 0.95, epsilon: 1e-8, learningRate: 1e-4, weightDecay: 0.1 },
+    schedule: { style: 'cosine', warmup: 7000, decay: 168_000, ratio: 0.1 },
     steps: 250_000,
     examplesPerStep: 4096,
   },
@@ -94,4 +101,15 @@ export function findRecipe(name: string): Recipe {
     'GLM_INVALID_ARGUMENT',
     `expected the name of a recipe (${Object.keys(recipes).join(', ')}), found "${name}"`,
   );
+}
+
+/** The recipe's schedule, for another number of steps stretched or shrunk with them; a warm-up that is given stays as it is. */
+export function scheduleFor(
+  { schedule, steps: planned }: Recipe,
+  { steps = planned, warmup }: { steps?: number | undefined; warmup?: number | undefined },
+): Schedule {
+  const scaled = (count: number) => Math.round((count * steps) / planned);
+  const rising = warmup ?? scaled(schedule.warmup);
+  const end = Math.max(scaled(schedule.warmup + schedule.decay), rising + 1);
+  return { ...schedule, warmup: rising, decay: end - rising };
 }
