@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
+import type { DeviceOptions } from '../devices.js';
 import { GlmError } from '../errors.js';
 import type { FillOptions } from '../generate/options.js';
 import { GLM } from '../glm.js';
@@ -12,7 +13,7 @@ import { integer, number } from './arguments.js';
 import { LiveLine, status } from './output.js';
 
 export interface ModelOptions {
-  device?: string;
+  device?: DeviceOptions['device'] & string;
   dtype?: 'float32' | 'bfloat16';
   threads?: number;
 }
@@ -84,7 +85,7 @@ export async function loadModel(folder: string, options: ModelOptions, signal: A
   const line = new LiveLine();
   const { device, dtype, threads } = options;
   const model = await GLM.load(folder, {
-    ...(device === undefined ? {} : { device: device as 'cpu' }),
+    ...(device && { device }),
     ...(dtype === undefined ? {} : { dtype }),
     ...(threads === undefined ? {} : { threads }),
     signal,

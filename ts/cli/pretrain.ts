@@ -15,10 +15,11 @@ import { RunFolder } from '../train/checkpoint.js';
 import { findRecipe, recipes, scheduleFor } from '../train/recipes.js';
 import { Trainer } from '../train/trainer.js';
 import { integer, number } from './arguments.js';
+import { addModelOptions, type ModelOptions } from './generation.js';
 import { heldOutPrompts } from './held-out-prompts.js';
 import { duration, LiveLine, print, status } from './output.js';
 
-interface Options {
+interface Options extends ModelOptions {
   out: string;
   recipe: string;
   model?: string;
@@ -35,13 +36,11 @@ interface Options {
   warmup?: number;
   dropout?: number;
   checkpointActivations?: true;
-  evaluateEvery: number;
+  evaluateEvery?: number;
   sample?: string[];
-  checkpointEvery: number;
+  checkpointEvery?: number;
   keep: number;
   seed: number;
-  threads?: number;
-  dtype?: 'float32' | 'bfloat16';
   resume?: true;
   json?: true;
 }
@@ -58,7 +57,7 @@ interface Feed {
 
 /** `glm pretrain`: a new run, or with --resume the rest of one. */
 export function pretrain(): Command {
-  return new Command('pretrain')
+  const command = new Command('pretrain')
     .description('Pretrain a GLM on text files. Ctrl-C once: finish the step, save, end; twice: end at once.')
     .argument('[paths...]', '.txt, .jsonl and .parquet files, each also as .gz; folders; globs')
     .requiredOption('--out <folder>', 'folder of the run: checkpoints, metrics, and the model')
@@ -92,21 +91,15 @@ export function pretrain(): Command {
     .option('--warmup <n>', 'steps; left out: the recipe’s share of them', integer(0))
     .option('--dropout <p>', 'left out: the recipe’s', number)
     .option('--checkpoint-activations', 'less memory: compute each layer again in the backward')
-    .option('--evaluate-every <n>', 'steps', integer(0), 500)
+    .option('--evaluate-every <n>', 'steps; left out: a tenth of them, at most 500', integer(0))
     .option(
       '--sample <text...>',
       'texts with blanks that are filled at each evaluation; left out: held-out ones',
     )
-    .option('--checkpoint-every <n>', 'steps', integer(0), 1000)
+    .option('--checkpoint-every <n>', 'steps; left out: a tenth of them, at most 1000', integer(0))
     .option('--keep <n>', 'checkpoints that stay', integer(1), 2)
-    .option('--seed <n>', 'of weights, order, blanks and dropout', integer(0), 0)
-    .option('--threads <n>', 'threads on the CPU', integer(1))
-    .addOption(
-      new Option('--dtype <type>', 'what to compute with; left out: float32').choices([
-        'float32',
-        'bfloat16',
-      ]),
-    )
+    .option('--seed <n>', 'of weights, order, blanks and dropout', integer(0), 0);
+  return addModelOptions(command)
     .option('--json', 'one JSON document on stdout, at the end')
     .action(async (paths: string[], options: Options, command: Command) => {
       if (options.resume === true) refuseNewSettings(paths, command);
@@ -123,7 +116,7 @@ export function pretrain(): Command {
 
 /** A run that is gone on with keeps its settings: a setting that would be ignored is refused. */
 function refuseNewSettings(paths: readonly string[], command: Command): void {
-  const may = new Set(['out', 'resume', 'steps', 'json']);
+  const may = new Set(['out', 'resume', 'steps', 'device', 'json']);
   const given = command.options
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
     .filter((option) => !may.has(option.attributeName()))
@@ -132,7 +125,7 @@ function refuseNewSettings(paths: readonly string[], command: Command): void {
   if (found.length === 0) return;
   throw new GlmError(
     'GLM_INVALID_ARGUMENT',
-    `expected only --out, --steps and --json beside --resume, found ${found.join(', ')}; the run keeps its data and settings`,
+    `expected only --out, --steps, --device and --json beside --resume, found ${found.join(', ')}; the run keeps its data and settings`,
   );
 }
 
@@ -162,10 +155,12 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
     objective: { ...recipe.objective, maxLength },
   };
   const live = await feedOf(feed, tokenizer);
-  const { threads, dtype } = options;
+  const { device, threads, dtype, steps = recipe.steps } = options;
+  const tenth = Math.max(1, Math.ceil(steps / 10));
   const model = await GLM.create(config, {
     tokenizer,
     seed,
+    ...(device && { device }),
     ...(threads && { threads }),
     ...(dtype && { dtype }),
   });
@@ -176,16 +171,16 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
       ...(options.learningRate !== undefined && { learningRate: options.learningRate }),
     },
     schedule: scheduleFor(recipe, options),
-    steps: options.steps ?? recipe.steps,
+    steps,
     batchSize: options.batchSize,
     gradientAccumulation: options.accumulate ?? Math.ceil(recipe.examplesPerStep / options.batchSize),
     clip: recipe.clip,
     dropout: options.dropout ?? recipe.dropout,
     checkpointActivations: options.checkpointActivations ?? false,
     checkpointDir: out,
-    checkpointEvery: options.checkpointEvery,
+    checkpointEvery: options.checkpointEvery ?? Math.min(1000, tenth),
     keep: options.keep,
-    evaluateEvery: options.evaluateEvery,
+    evaluateEvery: options.evaluateEvery ?? Math.min(500, tenth),
     samples:
       options.sample ??
       (live.validation ? await heldOutPrompts(live.validation, tokenizer, { maxLength, seed }) : []),
@@ -201,7 +196,7 @@ function learnTokenizer(paths: string[], { vocabSize, field }: Options): Promise
   return Tokenizer.train(paths, { type: 'bpe', vocabSize, field });
 }
 
-async function resumed({ out, steps }: Options): Promise<Trainer> {
+async function resumed({ out, steps, device }: Options): Promise<Trainer> {
   const feed = JSON.parse(
     await readFile(path.join(out, feedFile), 'utf8').catch(() => 'null'),
   ) as Feed | null;
@@ -211,7 +206,11 @@ async function resumed({ out, steps }: Options): Promise<Trainer> {
       `expected a run of glm pretrain in ${out}, found no ${feedFile}; check the path`,
     );
   }
-  return Trainer.resume(out, { ...(await feedOf(feed, await Tokenizer.load(out))), steps });
+  return Trainer.resume(out, {
+    ...(await feedOf(feed, await Tokenizer.load(out))),
+    steps,
+    ...(device && { device }),
+  });
 }
 
 /** A preset with room for the tokenizer's vocabulary, padded as the original pads it, or the contents of a config.json. */

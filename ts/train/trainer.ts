@@ -74,19 +74,19 @@ export class Trainer {
   }
 
   /**
-   * Goes on with a run from its newest checkpoint, to the bit as if it had not stopped, given the same data and instruction
-   * set. The model is `trainer.model`. Throws `GLM_IO`, `GLM_CORRUPT_FILE`.
+   * Goes on with a run from its newest checkpoint, on the device where it was unless told otherwise. With the same data and
+   * device it is to the bit as if it had not stopped. The model is `trainer.model`. Throws `GLM_IO`, `GLM_CORRUPT_FILE`.
    */
   static async resume(directory: string, options: ResumeOptions): Promise<Trainer> {
-    const { steps, device: where = 'auto', signal, ...live } = options;
+    const { steps, device, signal, ...live } = options;
     const folder = new RunFolder(directory);
     const { folder: checkpoint, state } = await folder.newest();
-    const { dtype, threads, instructionSet } = state.device;
+    const { name, dtype, threads, instructionSet } = state.device;
+    const where = device ?? (name as LoadOptions['device'] & string);
     const model = await GLM.load(checkpoint, {
       device: where,
       dtype: dtype as 'float32' | 'bfloat16',
-      threads,
-      instructionSet,
+      ...(where === 'cpu' && name === 'cpu' && { threads, instructionSet }),
       ...(signal && { signal }),
     });
     let trainer: Trainer | undefined;
