@@ -12,21 +12,15 @@ namespace {
 
 }  // namespace
 
-void CudaKernels::run(const LinearForward&) { unsupported("LinearForward"); }
-void CudaKernels::run(const LinearBackward&) { unsupported("LinearBackward"); }
 void CudaKernels::run(const AttentionForward&) { unsupported("AttentionForward"); }
 void CudaKernels::run(const AttentionBackward&) { unsupported("AttentionBackward"); }
-void CudaKernels::run(const CrossEntropy&) { unsupported("CrossEntropy"); }
 void CudaKernels::run(const CopyBlocks&) { unsupported("CopyBlocks"); }
 void CudaKernels::run(const StoreKeyValues&) { unsupported("StoreKeyValues"); }
 void CudaKernels::run(const AttentionCached&) { unsupported("AttentionCached"); }
 void CudaKernels::run(const ChooseTokens&) { unsupported("ChooseTokens"); }
 
-size_t CudaKernels::workspace_bytes(const LinearForward&) const { return 0; }
-size_t CudaKernels::workspace_bytes(const LinearBackward&) const { return 0; }
 size_t CudaKernels::workspace_bytes(const AttentionForward&) const { return 0; }
 size_t CudaKernels::workspace_bytes(const AttentionBackward&) const { return 0; }
-size_t CudaKernels::workspace_bytes(const CrossEntropy&) const { return 0; }
 size_t CudaKernels::workspace_bytes(const AttentionCached&) const { return 0; }
 size_t CudaKernels::workspace_bytes(const ChooseTokens&) const { return 0; }
 

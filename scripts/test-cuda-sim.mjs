@@ -13,9 +13,11 @@ import { compileNative, root } from './compile-native.mjs';
 /** The tests that compute on a GPU where there is one. A file joins when every op that it uses has its CUDA kernel. */
 const onDevice = [
   'runtime/devices',
+  'ops/cross-entropy',
   'ops/embedding',
   'ops/gather-rows',
   'ops/layer-norm',
+  'ops/linear',
   'ops/random-normal',
 ];
 

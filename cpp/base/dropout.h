@@ -17,7 +17,7 @@ struct Dropout {
   uint32_t threshold = 0;  // an element is dropped iff its word is below; 0: dropout is off
   float scale = 1.0f;      // 1 / (1 - p), for the elements that stay
 
-  bool active() const { return threshold != 0; }
+  GLM_HOST_DEVICE bool active() const { return threshold != 0; }
 };
 
 inline Dropout make_dropout(double probability, uint64_t seed, uint64_t site) {

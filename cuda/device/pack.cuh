@@ -37,6 +37,33 @@ __device__ __forceinline__ void store_pack(T* to, const Pack<kElements>& pack) {
   *reinterpret_cast<Packed<T, kElements>*>(to) = packed;
 }
 
+/// The first `count` elements, and zeros behind them; `whole`: `from` is aligned to the pack.
+template <int kElements, class T>
+__device__ __forceinline__ Pack<kElements> load_upto(const T* from, int64_t count, bool whole) {
+  if (whole && count >= kElements) return load_pack<kElements>(from);
+  Pack<kElements> pack;
+#pragma unroll
+  for (int i = 0; i < kElements; i++) pack.x[i] = i < count ? load(from + i) : 0.0f;
+  return pack;
+}
+
+/// Stores the first `count` elements.
+template <int kElements, class T>
+__device__ __forceinline__ void store_upto(T* to, const Pack<kElements>& pack, int64_t count, bool whole) {
+  if (whole && count >= kElements) return store_pack(to, pack);
+#pragma unroll
+  for (int i = 0; i < kElements; i++) {
+    if (i < count) store(to + i, pack.x[i]);
+  }
+}
+
+template <int kElements>
+__device__ __forceinline__ Pack<kElements> operator+(Pack<kElements> a, const Pack<kElements>& b) {
+#pragma unroll
+  for (int i = 0; i < kElements; i++) a.x[i] += b.x[i];
+  return a;
+}
+
 /// function(i) for each element of a pack
 template <int kElements, class Function>
 __device__ __forceinline__ Pack<kElements> make_pack(const Function& function) {
