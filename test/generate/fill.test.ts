@@ -152,4 +152,20 @@ fill('an array of inputs gives what each gives alone, whoever asks', async () =>
   assert.equal(await model.fill([], options), []);
 });
 
+fill('of many texts few have caches at a time, alone or together', async () => {
+  using model = await smallModel();
+  const { device } = model.network;
+  const peakOf = async (texts: number, batching: boolean) => {
+    const inputs = Array.from({ length: texts }, () => new Int32Array(90).fill(7).fill(special.mask, 40, 41));
+    await device.synchronize();
+    device.resetPeak();
+    await model.fill(inputs, { maxTokens: 3, minTokens: 3, batching, special });
+    return device.memory().peak;
+  };
+  const [together, manyTogether] = [await peakOf(64, true), await peakOf(512, true)];
+  assert.ok(manyTogether < 1.1 * together, `${together} bytes for 64 texts, ${manyTogether} for 512`);
+  const [alone, manyAlone] = [await peakOf(1, false), await peakOf(32, false)];
+  assert.ok(manyAlone < 1.1 * alone, `${alone} bytes for one text, ${manyAlone} for 32`);
+});
+
 fill.run();

@@ -11,17 +11,18 @@ export interface Task {
   failed(error: unknown): void;
 }
 
-/** Sequences that are computed together; the rest wait for their turn. */
+/** Sequences that are computed together; the rest begin when there is room, so that there are as many caches at most. */
 const mostTogether = 64;
 
 /**
- * Calls on one model from many places: each step takes every sequence that is under way, wherever it came from. A
- * sequence that must not be computed with others (`batching: false`) takes turns with them.
+ * Calls on one model from many places: each step takes every sequence that is under way, wherever it came from. Sequences
+ * that must not be computed with others (`batching: false`) go one after the other, taking turns with those.
  */
 export class Scheduler {
   readonly #engine: Engine;
   readonly #tasks = new Set<Task>();
   #running = false;
+  #lastWasAlone = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -61,18 +62,15 @@ export class Scheduler {
     }
   }
 
-  /** The tasks whose turn it is; they go to the end of the queue. */
+  /** The tasks whose turn it is: those that have begun before those that have not. */
   #next(): Task[] {
-    const [first] = this.#tasks;
-    const alone = !first!.sequence.decoding.batching;
-    const group = alone
-      ? [first!]
-      : [...this.#tasks].filter((t) => t.sequence.decoding.batching).slice(0, mostTogether);
-    for (const task of group) {
-      this.#tasks.delete(task);
-      this.#tasks.add(task);
-    }
-    return group;
+    const begun = [...this.#tasks].filter(({ sequence }) => sequence.encoded);
+    const waiting = [...this.#tasks].filter(({ sequence }) => !sequence.encoded);
+    const inOrder = [...begun, ...waiting];
+    const together = inOrder.filter(({ sequence }) => sequence.decoding.batching).slice(0, mostTogether);
+    const alone = inOrder.find(({ sequence }) => !sequence.decoding.batching);
+    this.#lastWasAlone = alone !== undefined && !(this.#lastWasAlone && together.length > 0);
+    return this.#lastWasAlone ? [alone!] : together;
   }
 
   async #step(group: readonly Task[]): Promise<void> {
