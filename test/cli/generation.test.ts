@@ -1,6 +1,7 @@
 /** `glm fill`, `glm generate` and `glm choose`, as commands. */
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -28,13 +29,14 @@ interface Finished {
   stderr: string;
 }
 
-function glm(words: string[], input = '', interruptAfter?: number): Promise<Finished> {
+/** Runs a command; interrupts it at its first output if that is wanted. */
+function glm(words: string[], input = '', interrupt = false): Promise<Finished> {
   const child = spawn(process.execPath, ['--import', 'tsx', main, ...words]);
   const finished: Finished = { status: null, stdout: '', stderr: '' };
   child.stdout.on('data', (data: Buffer) => (finished.stdout += data.toString()));
   child.stderr.on('data', (data: Buffer) => (finished.stderr += data.toString()));
   child.stdin.on('error', () => {}).end(input);
-  if (interruptAfter !== undefined) setTimeout(() => child.kill('SIGINT'), interruptAfter);
+  if (interrupt) child.stdout.once('data', () => child.kill('SIGINT'));
   return new Promise((resolve) => {
     child.on('close', (status) => resolve({ ...finished, status }));
   });
@@ -81,16 +83,57 @@ commands('generate goes on where the text ends; choose ranks', async () => {
   assert.ok(choices[0]!.score >= choices[1]!.score && choices[1]!.score >= choices[2]!.score);
 });
 
+commands('a reader who has enough, as head, ends the command without a complaint', async () => {
+  const child = spawn(process.execPath, ['--import', 'tsx', main, 'fill', folder, '--max-tokens', '2']);
+  let stderr = '';
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  child.stdin.on('error', () => {}).end('The [MASK].\n'.repeat(3000));
+  child.stdout.once('data', () => child.stdout.destroy());
+  const [status] = (await once(child, 'close')) as [number | null];
+  assert.is(status, 0, stderr);
+  assert.is(stderr, '');
+});
+
+const typing = 'fill on a terminal: texts are filled as they are typed, Ctrl-C stops one, Ctrl-D ends';
+const hasTerminals = spawnSync('script', ['--version']).status === 0;
+if (hasTerminals || process.env.CI === 'true') commands(typing, typeTexts);
+else commands.skip(`${typing}: script(1) is not installed`);
+
+/** On a terminal that script(1) makes. */
+async function typeTexts(): Promise<void> {
+  const long = ['--max-tokens', '250', '--min-tokens', '250', '--temperature', '3', '--seed', '1'];
+  const words = [process.execPath, '--import', 'tsx', main, 'fill', folder, ...long];
+  const child = spawn('script', ['--quiet', '--return', '--command', words.join(' '), '/dev/null']);
+  let shown = '';
+  child.stdout.on('data', (data: Buffer) => (shown += data.toString()));
+  const shows = async (text: string, from = 0) => {
+    while (!shown.includes(text, from)) {
+      assert.is(child.exitCode, null, shown);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return shown.indexOf(text, from);
+  };
+  await shows('Ctrl-D ends');
+  const typed = shown.length;
+  child.stdin.write('The [MASK] rose [MASK].\n');
+  const first = await shows('\n1: ', typed);
+  child.stdin.write('\x03');
+  const prompt = await shows('> ', first);
+  assert.not.ok(shown.slice(first, prompt).includes('\n2: '), 'it goes on to the second blank');
+  child.stdin.write('Nobody\n');
+  const second = await shows('\n1: ', prompt);
+  await shows('> ', second);
+  child.stdin.write('\x04');
+  const [status] = (await once(child, 'close')) as [number | null];
+  assert.is(status, 0, shown);
+}
+
 commands('wrong usage ends with 2, failure with 1, an interrupt with 130', async () => {
   const [usage, both, missing, interrupted] = await Promise.all([
     glm(['fill', folder, 'a [MASK]', '--top-k', 'many']),
     glm(['fill', folder, 'a [MASK]', '--stream', '--json']),
     glm(['fill', path.join(folder, 'nowhere'), 'a [MASK]', '--json']),
-    glm(
-      ['generate', folder, '--max-tokens', '250', '--min-tokens', '250', '--beams', '40'],
-      'a\n'.repeat(2000),
-      6000,
-    ),
+    glm(['generate', folder, '--stream', '--min-tokens', '200'], 'a\n'.repeat(2000), true),
   ]);
   assert.is(usage.status, 2);
   assert.is(both.status, 2);

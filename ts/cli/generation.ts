@@ -1,16 +1,15 @@
-/** What `fill`, `generate` and `choose` have in common: the model, the options of decoding, where texts come from. */
+/** What `fill`, `generate` and `choose` have in common: the model, where texts come from, where results go. */
 
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 
 import type { DeviceOptions } from '../devices.js';
 import { GlmError } from '../errors.js';
-import type { FillOptions } from '../generate/options.js';
 import { GLM } from '../glm.js';
-import { integer, number } from './arguments.js';
-import { LiveLine, status } from './output.js';
+import { integer } from './arguments.js';
+import { LiveLine, print, status } from './output.js';
 
 export interface ModelOptions {
   device?: DeviceOptions['device'] & string;
@@ -18,18 +17,9 @@ export interface ModelOptions {
   threads?: number;
 }
 
-export interface DecodingOptions {
-  maxTokens?: number;
-  minTokens?: number;
-  temperature?: number;
-  topK?: number;
-  topP?: number;
-  beams?: number;
-  lengthPenalty?: number;
-  noRepeatNgram?: number;
-  seed?: number;
-  stop?: string[];
-  suppress?: number[];
+export interface TextOptions extends ModelOptions {
+  file?: string;
+  json?: boolean;
 }
 
 export function addModelOptions(command: Command): Command {
@@ -39,45 +29,15 @@ export function addModelOptions(command: Command): Command {
     .option('--threads <n>', 'threads on the CPU', integer(1));
 }
 
-export function addDecodingOptions(command: Command): Command {
-  return command
-    .option('--max-tokens <n>', 'tokens of one blank', integer(1))
-    .option('--min-tokens <n>', 'tokens before a blank may end', integer(0))
-    .option('--temperature <t>', '0, the default, takes the likeliest token', number)
-    .option('--top-k <k>', 'sample among the k likeliest tokens', integer(1))
-    .option('--top-p <p>', 'sample among the likeliest tokens with this probability', number)
-    .option('--beams <n>', 'hypotheses of beam search', integer(1))
-    .option('--length-penalty <p>', 'beam scores are divided by length to this power', number)
-    .option('--no-repeat-ngram <n>', 'no n-gram of this length twice', integer(1))
-    .option('--seed <n>', 'of sampling', integer(0))
-    .option('--stop <texts...>', 'texts that end a blank')
-    .option('--suppress <ids...>', 'tokens that are never chosen', tokenIds);
-}
-
-function tokenIds(value: string, before: number[] | undefined): number[] {
-  const id = Number(value);
-  if (!Number.isSafeInteger(id)) throw new InvalidArgumentError(`expected a token id, found "${value}"`);
-  return [...(before ?? []), id];
-}
-
-/** The options of `model.fill`. */
-export function fillOptions(options: DecodingOptions, signal: AbortSignal): FillOptions {
-  const { maxTokens, minTokens, temperature, topK, topP, beams, lengthPenalty, noRepeatNgram } = options;
-  const { seed, stop, suppress } = options;
-  return {
-    maxTokens,
-    minTokens,
-    temperature,
-    topK,
-    topP,
-    beams,
-    lengthPenalty,
-    noRepeatNgram,
-    seed,
-    stop,
-    suppress,
-    signal,
-  };
+/** A command on a model and texts; `text` says what is in them. */
+export function textCommand(name: string, description: string, text: string): Command {
+  const command = new Command(name)
+    .description(description)
+    .argument('<model>', 'a model folder')
+    .argument('[text...]', `${text}; left out: one text a line from --file or standard input`);
+  return addModelOptions(command)
+    .option('--file <name>', 'one text a line')
+    .option('--json', 'one JSON document on stdout');
 }
 
 /** Loads a model that has a tokenizer, showing how far it is. */
@@ -98,6 +58,31 @@ export async function loadModel(folder: string, options: ModelOptions, signal: A
     'GLM_TOKENIZER',
     `${folder}: expected a tokenizer beside the model, found none; copy its files there`,
   );
+}
+
+/** What became of a text. */
+export interface Result {
+  document: object;
+  lines: readonly string[];
+}
+
+/** Texts whose results are computed in one call. */
+const together = 32;
+
+/** Prints the results of all texts: lines as they come, or one JSON document, which is a list unless the text was given. */
+export async function printResults(
+  words: readonly string[],
+  { file, json }: TextOptions,
+  compute: (texts: string[]) => Promise<Result[]>,
+): Promise<void> {
+  const documents: object[] = [];
+  for await (const group of groupsOf(texts(words, file), together)) {
+    for (const { document, lines } of await compute(group)) {
+      if (json) documents.push(document);
+      else print(false, undefined, () => lines);
+    }
+  }
+  if (json) print(true, words.length > 0 ? documents[0] : documents, () => []);
 }
 
 /** The text of the command line, else one text a line of a file, else of standard input. */
@@ -124,7 +109,7 @@ export async function* texts(words: readonly string[], file: string | undefined)
 }
 
 /** The elements in groups of at most `size`. */
-export async function* groupsOf<T>(elements: AsyncIterable<T>, size: number): AsyncIterable<T[]> {
+async function* groupsOf<T>(elements: AsyncIterable<T>, size: number): AsyncIterable<T[]> {
   let group: T[] = [];
   for await (const element of elements) {
     group.push(element);
