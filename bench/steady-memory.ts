@@ -1,9 +1,14 @@
 /**
- * Private memory over a long run, which must stay where it is: `npm run bench -- steady-memory --steps 2000`.
- * Ragged batches of a corpus would differ in length; here each step draws its blanks anew, which does the same.
+ * Private memory over a long run, which must stay where it is: `npm run bench -- steady-memory`, of training steps, or with
+ * `--of fills` of blanks that 16 callers fill. Batches and texts differ in length.
+ *
+ * Fills take a model's weights from its file, which is no private memory, so what is private beyond the caches is the
+ * program itself, the activations of a step and what the tokenizer and JavaScript hold.
  */
 
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { GLM } from '../ts/glm.js';
@@ -11,29 +16,79 @@ import { Trainer } from '../ts/train/trainer.js';
 import { blankBatch } from './support/blank-batch.js';
 
 const { values: options } = parseArgs({
-  options: { steps: { type: 'string', default: '2000' }, every: { type: 'string', default: '200' } },
+  options: {
+    of: { type: 'string', default: 'training' },
+    /** Training steps or fills; by default 2000 or 5000. */
+    times: { type: 'string' },
+    /** The model that fills. */
+    model: { type: 'string', default: 'glm-base' },
+  },
 });
-
-using model = await GLM.create(
-  { num_layers: 2, hidden_size: 128, num_attention_heads: 2, vocab_size: 30592, max_sequence_length: 128 },
-  { device: 'cpu' },
-);
-using trainer = new Trainer(model, {
-  data: async (step) => [await blankBatch(4, 100, step)],
-  steps: Number(options.steps),
-  dropout: 0.1,
-});
-
-const mebibytes: number[] = [];
-for await (const event of trainer.run()) {
-  if (event.type !== 'step' || (event.step + 1) % Number(options.every) !== 0) continue;
-  mebibytes.push(privateMebibytes());
-  console.error(`step ${event.step + 1}: ${mebibytes.at(-1)!.toFixed(1)} MiB of private memory`);
-}
-const [first = NaN, ...rest] = mebibytes;
-const growth = Math.max(...rest) / first - 1;
-console.log(JSON.stringify({ benchmark: 'steady-memory', steps: Number(options.steps), mebibytes, growth }));
+const samples = 10;
 
 function privateMebibytes(): number {
   return Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? NaN) / 1024;
 }
+
+/** Runs training steps; says after each how many there have been. */
+async function train(steps: number, done: (count: number) => void): Promise<object> {
+  const config = {
+    num_layers: 2,
+    hidden_size: 128,
+    num_attention_heads: 2,
+    vocab_size: 30592,
+    max_sequence_length: 128,
+  };
+  using model = await GLM.create(config, { device: 'cpu' });
+  using trainer = new Trainer(model, {
+    data: async (step) => [await blankBatch(4, 100, step)],
+    steps,
+    dropout: 0.1,
+  });
+  for await (const event of trainer.run()) if (event.type === 'step') done(event.step + 1);
+  return {};
+}
+
+/** Fills blanks from 16 places; says after each how many there have been. */
+async function fill(times: number, done: (count: number) => void): Promise<object> {
+  const callers = 16;
+  const mostTokens = 128;
+  const special = { mask: 3, sop: 4, eop: 5 };
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'glm-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true }));
+  {
+    using made = await GLM.create(options.model, { device: 'cpu' });
+    await made.save(folder);
+  }
+  const before = privateMebibytes();
+  using model = await GLM.load(folder, { device: 'cpu' });
+  let begun = 0;
+  let finished = 0;
+  const call = async () => {
+    while (begun < times) {
+      const n = begun++;
+      const input = Int32Array.from({ length: 16 + ((n * 37) % 112) }, (_, i) => (i === 9 ? 3 : 10 + i));
+      await model.fill(input, { maxTokens: 1 + (n % 3), minTokens: 1 + (n % 3), special });
+      done(++finished);
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+  const { num_layers, hidden_size } = model.config;
+  const mostCached = (callers * mostTokens * num_layers * 2 * hidden_size * 4) / 2 ** 20;
+  return { model: options.model, callers, mebibytesBefore: before, mostCachedMebibytes: mostCached };
+}
+
+const isTraining = options.of === 'training';
+const times = Number(options.times ?? (isTraining ? 2000 : 5000));
+const mebibytes: number[] = [];
+const note = (count: number) => {
+  if (count % Math.ceil(times / samples) !== 0) return;
+  mebibytes.push(privateMebibytes());
+  console.error(`${count} of ${times}: ${mebibytes.at(-1)!.toFixed(1)} MiB of private memory`);
+};
+const settings = await (isTraining ? train : fill)(times, note);
+const [first = NaN, ...rest] = mebibytes;
+const growth = Math.max(...rest) / first - 1;
+console.log(
+  JSON.stringify({ benchmark: 'steady-memory', of: options.of, times, ...settings, mebibytes, growth }),
+);
