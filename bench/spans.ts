@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 
 import type { Batch } from '../ts/data/batch.js';
 import { BlankInfilling, type BlankInfillingOptions } from '../ts/data/blank-infilling.js';
+import { findRecipe } from '../ts/train/recipes.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -36,12 +37,7 @@ const strategies: Record<string, Partial<BlankInfillingOptions>> = {
   blank: { mix: { blank: 1 } },
   sentence: { mix: { sentence: 1 } },
   document: { mix: { document: 1 } },
-  'mix of the 10B model': {
-    mix: { blank: 0.5, sentence: 0.15, document: 0.35 },
-    minDocumentRatio: 0.25,
-    shortSequenceProbability: 0.02,
-    spanMaskProbability: 0.1,
-  },
+  'mix of the 10B model': findRecipe('glm-10b').objective,
 };
 
 async function secondsPerBatch(objective: BlankInfilling): Promise<number> {

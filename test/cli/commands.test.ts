@@ -44,8 +44,7 @@ commands('wrong usage: status 2, on stderr', async () => {
     [['report'], /missing required argument 'runs'/],
     [['inspect'], /missing required argument 'checkpoint'/],
     [['tokenize', 'a.txt'], /required option '--tokenizer <folder>'/],
-    [['pretrain', '--out', 'x'], /expected text files to learn from, found none/],
-    [['pretrain', '--resume', '--out', 'x', '--batch-size', '4'], /beside --resume, found --batch-size/],
+    [['pretrain', 'a.txt', '--out', 'x', '--model', 'large'], /the name of one .*found "large"/],
     [['fill'], /missing required argument 'model'/],
     [['pretrain', 'a.txt'], /required option '--out <folder>'/],
     [['pretrain', 'a.txt', '--out', 'x', '--steps', 'many'], /whole number from 0 on, found "many"/],
@@ -70,6 +69,7 @@ commands(
         [['pretrain', '--resume', '--out', path.join(folder, 'run')], 'GLM_IO'],
         [['pretrain', folder, '--out', path.join(folder, 'run'), '--recipe', 'none'], 'GLM_INVALID_ARGUMENT'],
         [['pretrain', '--resume', '--out', folder, '--seed', '1'], 'GLM_INVALID_ARGUMENT'],
+        [['pretrain', folder, '--out', path.join(folder, 'run'), '--model', 'none.json'], 'GLM_IO'],
       ];
       for (const [args, code] of failures) {
         const plain = await glm(...args);

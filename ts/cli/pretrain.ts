@@ -1,14 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import { Command, Option } from 'commander';
 
+import { readJson } from '../checkpoint/files.js';
 import { BlankInfilling, type BlankInfillingOptions } from '../data/blank-infilling.js';
 import { Corpus, type CorpusOptions } from '../data/corpus.js';
 import { GlmError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import { GLM } from '../glm.js';
-import { type GlmConfigInput, presets, resolveConfig } from '../model/config.js';
+import { type GlmConfig, type GlmConfigInput, presets, resolveConfig } from '../model/config.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import type { TrainerEvent } from '../train/events.js';
 import { RunFolder } from '../train/checkpoint.js';
@@ -140,11 +141,14 @@ async function started(paths: string[], options: Options): Promise<Trainer> {
       `expected ${out} to hold no run, found one; add --resume, or choose another folder`,
     );
   }
+  const { model: name = recipe.model } = options;
+  const isFile = name.endsWith('.json');
+  const sizes = resolveConfig(isFile ? ((await readJson(name)) as unknown as GlmConfigInput) : name);
   const tokenizer =
     options.tokenizer === undefined
       ? await learnTokenizer(paths, options)
       : await Tokenizer.load(options.tokenizer);
-  const config = resolveConfig(await modelConfig(options.model ?? recipe.model, tokenizer));
+  const config = isFile ? sizes : withVocabulary(sizes, tokenizer);
   const maxLength = options.maxLength ?? config.max_sequence_length;
   const feed: Feed = {
     paths: paths.map((given) => path.resolve(given)),
@@ -197,15 +201,14 @@ function learnTokenizer(paths: string[], { vocabSize, field }: Options): Promise
 }
 
 async function resumed({ out, steps, device }: Options): Promise<Trainer> {
-  const feed = JSON.parse(
-    await readFile(path.join(out, feedFile), 'utf8').catch(() => 'null'),
-  ) as Feed | null;
-  if (feed === null) {
+  const file = path.join(out, feedFile);
+  if (!existsSync(file)) {
     throw new GlmError(
       'GLM_IO',
       `expected a run of glm pretrain in ${out}, found no ${feedFile}; check the path`,
     );
   }
+  const feed = (await readJson(file)) as unknown as Feed;
   return Trainer.resume(out, {
     ...(await feedOf(feed, await Tokenizer.load(out))),
     steps,
@@ -213,10 +216,9 @@ async function resumed({ out, steps, device }: Options): Promise<Trainer> {
   });
 }
 
-/** A preset with room for the tokenizer's vocabulary, padded as the original pads it, or the contents of a config.json. */
-async function modelConfig(name: string, tokenizer: Tokenizer): Promise<GlmConfigInput> {
-  if (name.endsWith('.json')) return JSON.parse(await readFile(name, 'utf8')) as GlmConfigInput;
-  return { ...resolveConfig(name), vocab_size: Math.ceil(tokenizer.vocabSize / 128) * 128 };
+/** A preset's vocabulary becomes the tokenizer's, padded as the original pads it; that of a config.json stays as it is. */
+function withVocabulary(config: GlmConfig, { vocabSize }: Tokenizer): GlmConfig {
+  return { ...config, vocab_size: Math.ceil(vocabSize / 128) * 128 };
 }
 
 async function feedOf({ paths, documents, field, validation, seed, objective }: Feed, tokenizer: Tokenizer) {
