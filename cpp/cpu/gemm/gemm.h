@@ -59,19 +59,22 @@ struct GemmPlan {
 };
 
 inline GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, int64_t depth_of_word, bool direct, int threads) {
-  constexpr int64_t kDepthWords = 1024;                // panels of A and B: 56 and 128 KB
-  constexpr int64_t kSharedWords = (8 << 20) / 4;      // a part of the last-level cache
-  constexpr int64_t kRowBlockWords = (448 << 10) / 4;  // less than half of a second-level cache of 1 MB
-  constexpr int64_t kMostRows = 168;
+  constexpr CacheBlocks kBlocks = kCacheBlocks;
+  constexpr int64_t kSharedWords = (8 << 20) / 4;  // a part of the last-level cache
   GemmPlan plan;
   int64_t columns = round_up(n, kGroupColumns);
-  int64_t depth_blocks = divide_up(k, kDepthWords * depth_of_word);
+  int64_t depth_blocks = divide_up(k, kBlocks.depth * depth_of_word);
   if (depth_blocks == 0) depth_blocks = 1;
   plan.depth_block = round_up(divide_up(k, depth_blocks), 2);
   if (plan.depth_block == 0) plan.depth_block = 2;
   plan.super_depth = depth_blocks * plan.depth_block;
   plan.super_columns = columns;
   auto words = [&](int64_t depth, int64_t width) { return depth / depth_of_word * width; };
+  if (direct && kBlocks.least_rows > 0) {
+    int64_t fit = kBlocks.rows_of_a / words(plan.depth_block, kBlocks.least_rows);
+    if (fit < 1) fit = 1;
+    if (fit < depth_blocks) plan.super_depth = fit * plan.depth_block;
+  }
   if (words(plan.super_depth, columns) > kSharedWords) {
     if (direct) {
       int64_t fit = kSharedWords / words(plan.depth_block, columns);
@@ -82,10 +85,10 @@ inline GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, int64_t depth_of_word
     if (fit < columns)
       plan.super_columns = round_up(divide_up(columns, divide_up(columns, fit)), kGroupColumns);
   }
-  int64_t rows = kRowBlockWords / words(plan.super_depth, 1) / kTileRows * kTileRows;
+  int64_t rows = kBlocks.rows_of_a / words(plan.super_depth, 1) / kTileRows * kTileRows;
   int64_t share = round_up(divide_up(m, 8 * threads), kTileRows);  // several blocks for each thread
   if (rows > share) rows = share;
-  if (rows > kMostRows / kTileRows * kTileRows) rows = kMostRows / kTileRows * kTileRows;
+  if (rows > kBlocks.most_rows / kTileRows * kTileRows) rows = kBlocks.most_rows / kTileRows * kTileRows;
   if (rows < 2 * kTileRows) rows = 2 * kTileRows;
   // As many blocks for each thread, of sizes that differ by a tile at most.
   int64_t tiles = divide_up(m, kTileRows);
@@ -210,6 +213,7 @@ class Gemm {
         const Word* a = packed;
         for (int64_t i = 0; i < rows; i += kTileRows, a += words * kTileRows) {
           int64_t tile_rows = smaller(kTileRows, rows - i);
+          if (kCacheBlocks.fetch_next_panel) fetch_next_panel(b, words, i, rows);
           if (is_direct()) {
             multiply_into_c(row + i, tile_rows, column + j, words, a, b, product_.accumulate || k > 0);
           } else {
@@ -221,6 +225,17 @@ class Gemm {
       packed += round_up(rows, kTileRows) * words;
     }
     if (!is_direct()) product_.epilogue.apply(product_.epilogue.context, block, row, rows, column, columns);
+  }
+
+  /// The share of the tile at row i of fetching the panel of B that lies behind this one. Near the end of the
+  /// packed columns there is none, and what is asked for is not used.
+  static void fetch_next_panel(const Word* b, int64_t words, int64_t i, int64_t rows) {
+    constexpr int64_t kLine = 64 / sizeof(Word);
+    int64_t panel = words * kTileColumns, last = smaller(i + kTileRows, rows);
+    const char* next = reinterpret_cast<const char*>(b + panel);
+    for (int64_t word = panel * i / rows / kLine * kLine; word < panel * last / rows; word += kLine) {
+      __builtin_prefetch(next + word * static_cast<int64_t>(sizeof(Word)), 0, 2);
+    }
   }
 
   void multiply_into_c(int64_t row, int64_t rows, int64_t column, int64_t words, const Word* a, const Word* b,

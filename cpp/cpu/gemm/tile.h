@@ -25,6 +25,23 @@ constexpr int kTileRows = 6;  // 16 registers: 12 sums, 2 of B, 1 broadcast
 #endif
 constexpr int kTileColumns = 2 * kLanes;
 
+/// Sizes by which a product is cut up, from those of the caches, in words of 4 bytes.
+struct CacheBlocks {
+  int64_t depth;          // a panel of B of this depth is read from the caches next to the core
+  int64_t rows_of_a;      // packed rows of A, in the second-level cache
+  int64_t most_rows;      // more of them would not help
+  int64_t least_rows;     // before there are fewer, the depth is cut, where that is possible; 0: never
+  bool fetch_next_panel;  // of B, while this one is multiplied
+};
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+// Panels of A and B of 56 and 128 KB; less than half of a second-level cache of 1 MB.
+constexpr CacheBlocks kCacheBlocks = {1024, (448 << 10) / 4, 168, 0, false};
+#else
+// Panels of A and B of 9 and 24 KB; most of a second-level cache of 512 KB.
+constexpr CacheBlocks kCacheBlocks = {384, (320 << 10) / 4, 144, 60, true};
+#endif
+
 /// Two bfloat16 neighbours along the depth, the earlier one in the lower half.
 struct BFloat16Pair {
   uint32_t bits;
