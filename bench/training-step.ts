@@ -4,7 +4,8 @@
  *
  * Floor: 6 · (parameters of the layers) · tokens operations in matrix products, 14 · width for each pair of tokens that see
  * each other, and 6 · vocabulary · width for each row with a loss. The ceiling is a plain matrix product of the layers' shape in
- * the same run; the share counts these useful operations only.
+ * the same run; the share counts these useful operations only. Processor time is that of all threads of a process; on a machine
+ * that others use as well, its ratio says more than that of the clock.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -43,41 +44,61 @@ const tokens = batch.ids.length;
 using model = await GLM.create(options.preset, { device: 'cpu', threads, dtype });
 
 const repeats = Number(options.repeats) + 1; // the first is the warm-up
-using trainer = new Trainer(model, { data: () => [batch], steps: repeats, dropout });
+using trainer = new Trainer(model, {
+  data: () => [batch],
+  steps: repeats,
+  dropout,
+  // Those of bench/peers/torch_step.py.
+  optimizer: { learningRate: 1e-4, beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weightDecay: 0.1 },
+  schedule: { style: 'constant', warmup: 0 },
+});
 const steps = trainer.run();
 interface Timed {
   name: string;
   peer: Peer;
   milliseconds: number[];
+  processor: number[];
   losses: number[];
 }
 const peers: Timed[] = [];
 if (options.python !== undefined) {
   for (const name of options.peers.split(',')) {
-    peers.push({ name, peer: await startPeer(options.python, name), milliseconds: [], losses: [] });
+    peers.push({
+      name,
+      peer: await startPeer(options.python, name),
+      milliseconds: [],
+      processor: [],
+      losses: [],
+    });
   }
 }
-const ours = { milliseconds: [] as number[], losses: [] as number[] };
-const products: number[] = [];
+const ours = { milliseconds: [] as number[], processor: [] as number[], losses: [] as number[] };
+const products: { rate: number; processorRate: number }[] = [];
 
 for (let i = 0; i < repeats; i++) {
-  const started = performance.now();
+  const [started, used] = [performance.now(), process.cpuUsage()];
   const { value: event } = await steps.next();
   const spent = performance.now() - started;
+  const { user, system } = process.cpuUsage(used);
   if (event?.type !== 'step') throw new Error(`expected a training step, found ${JSON.stringify(event)}`);
   ours.losses.push(event.loss);
-  if (i > 0) ours.milliseconds.push(spent);
+  if (i > 0) {
+    ours.milliseconds.push(spent);
+    ours.processor.push((user + system) / 1000);
+  }
   products.push(await productRate());
-  for (const { peer, milliseconds, losses } of peers) {
-    const step = await peer.ask<{ milliseconds: number; loss: number }>('step');
+  for (const { peer, milliseconds, processor, losses } of peers) {
+    const step = await peer.ask<{ milliseconds: number; processor: number; loss: number }>('step');
     losses.push(step.loss);
-    if (i > 0) milliseconds.push(step.milliseconds);
+    if (i === 0) continue;
+    milliseconds.push(step.milliseconds);
+    processor.push(step.processor);
   }
 }
-const rows = [row('ours', ours.milliseconds, processPeak(), ours.losses)];
-for (const { name, peer, milliseconds, losses } of peers) {
+const rows = [row('ours', ours, processPeak())];
+for (const { name, peer, ...steps } of peers) {
   const { peak } = await peer.ask<{ peak: number }>('memory');
-  rows.push(row(`PyTorch, ${name}`, milliseconds, peak, losses));
+  rows.push(row(`PyTorch, ${name}`, steps, peak));
   await peer.close();
 }
 report({
@@ -87,26 +108,39 @@ report({
     ...{ preset: options.preset, dtype, threads, dropout, examples: Number(options.examples), tokens },
     repeats: repeats - 1,
     usefulTeraOperations: usefulOperations() / 1e12,
-    productGFLOPS: Math.max(...products),
-    shareOfProduct: usefulOperations() / (median(ours.milliseconds) / 1000) / (Math.max(...products) * 1e9),
+    productGFLOPS: Math.max(...products.map(({ rate }) => rate)),
+    shareOfProduct: share(ours.milliseconds, 'rate'),
+    shareByProcessorTime: share(ours.processor, 'processorRate'),
     oursTensorsGiB: model.network.device.memory().peak / 2 ** 30,
   },
   rows,
 });
 
-function row(name: string, milliseconds: number[], peak: number, losses: number[]) {
+function row(
+  name: string,
+  { milliseconds, processor, losses }: Pick<Timed, 'milliseconds' | 'processor' | 'losses'>,
+  peak: number,
+) {
   return {
     '': name,
     'step ms': median(milliseconds),
     'tokens/s': (1000 * tokens) / median(milliseconds),
     'times ours': median(milliseconds) / median(ours.milliseconds),
+    'processor ms': median(processor),
+    'times our processor time': median(processor) / median(ours.processor),
     'peak GiB': peak / 2 ** 30,
     losses: losses.map((loss) => loss.toFixed(4)).join(' '),
   };
 }
 
-/** GFLOPS of the products of a layer's wide matrix. */
-async function productRate(): Promise<number> {
+/** Useful operations of a step over what plain products would do in its time. */
+function share(milliseconds: number[], kind: 'rate' | 'processorRate'): number {
+  const ceiling = Math.max(...products.map((product) => product[kind]));
+  return usefulOperations() / median(milliseconds) / 1e6 / ceiling;
+}
+
+/** GFLOPS of the products of a layer's wide matrix, by the clock and by the processor time of all threads. */
+async function productRate(): Promise<{ rate: number; processorRate: number }> {
   const { device } = model.network;
   const width = model.config.hidden_size;
   const normal = (shape: number[]) => {
@@ -117,14 +151,17 @@ async function productRate(): Promise<number> {
   try {
     const [x, weight] = [normal([tokens, width]), normal([4 * width, width])];
     await device.synchronize();
-    let best = Infinity;
+    const best = { clock: Infinity, processor: Infinity };
     for (let i = 0; i < 3; i++) {
-      const started = performance.now();
+      const [started, used] = [performance.now(), process.cpuUsage()];
       device.linear(x, weight, null);
       await device.synchronize();
-      best = Math.min(best, performance.now() - started);
+      best.clock = Math.min(best.clock, performance.now() - started);
+      const { user, system } = process.cpuUsage(used);
+      best.processor = Math.min(best.processor, (user + system) / 1000);
     }
-    return (2 * tokens * width * 4 * width) / best / 1e6;
+    const millions = (2 * tokens * width * 4 * width) / 1e6;
+    return { rate: millions / best.clock, processorRate: millions / best.processor };
   } finally {
     device.closeScope([], false);
   }
