@@ -1,18 +1,20 @@
-// node scripts/test-cuda-sim.mjs [folder or file] [regex]
+// node scripts/test-cuda-sim.mjs [--schedules N] [folder or file] [regex]
 //
 // Runs tests against the CUDA kernels without a GPU: builds the addon and libglm_cuda.so for a simulated device in
 // build-cuda-sim/, the simulator beside them, and puts the simulator in the place of the CUDA runtime. Needs nvcc.
 // Unless told which, it runs `onDevice` below. GLM_CUDA_SIMULATOR names the simulator's source folder; unless told, it
 // is shared/cudasim beside the checkout. The CPU is left out of the tests' devices, and a skipped test is a failure.
+// --schedules N: once under each of N random orders of blocks, warps and lanes.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { compileNative, root } from './compile-native.mjs';
 
 /** The tests that compute on a GPU where there is one. A file joins when every op that it uses has its CUDA kernel. */
 const onDevice = [
-  'runtime/devices',
+  'runtime/(cuda|devices)',
   'ops/cross-entropy',
   'ops/embedding',
   'ops/gather-rows',
@@ -40,13 +42,20 @@ cpSync(simulator, copy, {
 run('make', ['-C', copy, `-j${os.availableParallelism()}`]);
 compileNative({ out: path.join(folder, 'build'), options: { GLM_CUDA: 'ON', GLM_CUDA_SIM: 'ON' } });
 
-const runTests = path.join(root, 'scripts', 'run-tests.mjs');
-const which = process.argv.length > 2 ? process.argv.slice(2) : ['test', `^(${onDevice.join('|')})`];
-run(process.execPath, ['--import', 'tsx', runTests, '--fail-on-skip', ...which], {
-  GLM_NATIVE_PREBUILD: folder,
-  GLM_TEST_DEVICES: 'cuda',
-  LD_LIBRARY_PATH: path.join(copy, 'build'),
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { schedules: { type: 'string', default: '1' } },
 });
+const which = positionals.length > 0 ? positionals : ['test', `^(${onDevice.join('|')})`];
+const runTests = path.join(root, 'scripts', 'run-tests.mjs');
+for (let schedule = 1; schedule <= Number(flags.schedules); schedule++) {
+  run(process.execPath, ['--import', 'tsx', runTests, '--fail-on-skip', ...which], {
+    CUDASIM_SEED: String(schedule),
+    GLM_NATIVE_PREBUILD: folder,
+    GLM_TEST_DEVICES: 'cuda',
+    LD_LIBRARY_PATH: path.join(copy, 'build'),
+  });
+}
 
 function run(command, args, environment = {}) {
   const { status } = spawnSync(command, args, {

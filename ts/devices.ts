@@ -94,6 +94,29 @@ export function openDevice(options: DeviceOptions): NativeDevice {
   return found ?? new native.NativeDevice({ threads, instructionSet });
 }
 
+/**
+ * Calls `body` with the device that the options name. Where `auto` has taken a GPU that has no room for what `body` puts
+ * there, or that fails, a warning says so and the CPU is taken.
+ */
+export async function withDevice<T>(
+  options: DeviceOptions,
+  body: (device: NativeDevice) => T | Promise<T>,
+): Promise<T> {
+  const device = openDevice(options);
+  try {
+    return await body(device);
+  } catch (error) {
+    const isAuto = (options.device ?? 'auto') === 'auto';
+    if (!isAuto || device.name === 'cpu' || !isAboutTheDevice(error)) throw error;
+    process.emitWarning(`computing on the CPU: ${error.message}`);
+  }
+  return body(openDevice({ ...options, device: 'cpu' }));
+}
+
+function isAboutTheDevice(error: unknown): error is GlmError {
+  return error instanceof GlmError && (error.code === 'GLM_OUT_OF_MEMORY' || error.code === 'GLM_CUDA');
+}
+
 /** None where there is none that can be used; `devices()` says why. */
 function firstGpu(): NativeDevice | undefined {
   const found = native.inspectCuda().devices;

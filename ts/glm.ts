@@ -6,7 +6,7 @@ import { openCheckpoint } from './checkpoint/checkpoint.js';
 import { loadParameters } from './checkpoint/load-parameters.js';
 import { configText } from './checkpoint/config-file.js';
 import type { Batch } from './data/batch.js';
-import { type DeviceOptions, openDevice } from './devices.js';
+import { type DeviceOptions, withDevice } from './devices.js';
 import { GlmError } from './errors.js';
 import { writeFileAtomically } from './files.js';
 import type { FillResult } from './generate/fill.js';
@@ -62,26 +62,25 @@ export class GLM {
    * A new model with random weights, a function of the seed.
    * @param config the name of a preset (`'glm-base'`, …) or the keys of a Hub `config.json`
    */
-  static create(config: string | GlmConfigInput, options: CreateOptions = {}): Promise<GLM> {
-    return attempt(() => {
-      checkOptions('GLM.create', options, [
-        'device',
-        'dtype',
-        'threads',
-        'instructionSet',
-        'seed',
-        'tokenizer',
-      ]);
-      const resolved = resolveConfig(config);
-      checkTokenizer(resolved, options.tokenizer);
-      const seed = options.seed ?? 0;
-      if (!Number.isSafeInteger(seed) || seed < 0) {
-        throw new GlmError(
-          'GLM_INVALID_ARGUMENT',
-          `expected seed to be an integer from 0 on, found ${String(seed)}`,
-        );
-      }
-      const device = openDevice(options);
+  static async create(config: string | GlmConfigInput, options: CreateOptions = {}): Promise<GLM> {
+    checkOptions('GLM.create', options, [
+      'device',
+      'dtype',
+      'threads',
+      'instructionSet',
+      'seed',
+      'tokenizer',
+    ]);
+    const resolved = resolveConfig(config);
+    checkTokenizer(resolved, options.tokenizer);
+    const seed = options.seed ?? 0;
+    if (!Number.isSafeInteger(seed) || seed < 0) {
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        `expected seed to be an integer from 0 on, found ${String(seed)}`,
+      );
+    }
+    return withDevice(options, (device) => {
       const parameters = ModelParameters.initialize(device, resolved, seed);
       return new GLM(makeNetwork(device, resolved, parameters, options), options.tokenizer);
     });
@@ -105,9 +104,10 @@ export class GLM {
     const checkpoint = await openCheckpoint(location, options.config);
     try {
       const tokenizer = await loadTokenizer(checkpoint.folders);
-      const device = openDevice(options);
-      const parameters = await loadParameters(device, checkpoint, options);
-      return new GLM(makeNetwork(device, checkpoint.config, parameters, options), tokenizer);
+      return await withDevice(options, async (device) => {
+        const parameters = await loadParameters(device, checkpoint, options);
+        return new GLM(makeNetwork(device, checkpoint.config, parameters, options), tokenizer);
+      });
     } finally {
       await checkpoint.close();
     }
@@ -298,13 +298,6 @@ export class GLM {
 }
 
 const fileTypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
-
-/** So that an error in the arguments rejects the promise. */
-function attempt<T>(body: () => T): Promise<T> {
-  return new Promise((resolve) => {
-    resolve(body());
-  });
-}
 
 /** Throws `GLM_INVALID_ARGUMENT` for an option that does not exist. */
 function checkOptions(where: string, options: object, known: readonly string[]): void {

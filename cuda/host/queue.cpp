@@ -46,6 +46,8 @@ void Queue::upload(void* to, const void* host, size_t bytes) {
 
 // The copy waits for nothing that computes: only for the kernels that read the slot's last contents.
 Queue::Slot& Queue::stage(const void* host, size_t bytes) {
+  require(bytes <= kSlotBytes, Code::kInvalidArgument, "expected at most ", kSlotBytes,
+          " bytes of arguments for a kernel, found ", bytes, "; use a smaller batch");
   Slot& slot = slots_[next_slot_];
   next_slot_ = (next_slot_ + 1) % slots_.size();
   if (slot.used == nullptr) {

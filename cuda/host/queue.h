@@ -17,7 +17,7 @@ namespace glm::cuda {
 /// memory and a piece of device memory of the same size; events say when a slot's halves are free again.
 class Queue {
  public:
-  static constexpr size_t kSlotBytes = size_t{4} << 20;
+  static constexpr size_t kSlotBytes = size_t{1} << 20;
 
   Queue(int device, uint64_t life);
   ~Queue();
@@ -64,7 +64,7 @@ class Queue {
   uint64_t life_;
   cudaDeviceProp properties_{};
   cudaStream_t compute_ = nullptr, copies_ = nullptr;
-  std::array<Slot, 4> slots_;
+  std::array<Slot, 16> slots_;  // more than a training step sends, so that its copies wait for no earlier one
   size_t next_slot_ = 0;
   std::mutex landings_mutex_;  // taken on the stream's thread, given back on the one that waits
   std::vector<Landing> landings_;

@@ -81,12 +81,22 @@ export class ModelParameters {
   /** New parameters, drawn from (seed, place in the table, element). */
   static initialize(device: NativeDevice, config: GlmConfig, seed: number): ModelParameters {
     const parameters = new ModelParameters(parameterTable(config));
-    for (const [site, { name, shape, initial }] of parameters.specs.entries()) {
-      const options =
-        'deviation' in initial ? { deviation: initial.deviation } : { mean: initial.constant, deviation: 0 };
-      parameters.tensors.set(name, device.normal(shape, { ...options, seed, site, requiresGradient: true }));
+    try {
+      for (const [site, { name, shape, initial }] of parameters.specs.entries()) {
+        const options =
+          'deviation' in initial
+            ? { deviation: initial.deviation }
+            : { mean: initial.constant, deviation: 0 };
+        parameters.tensors.set(
+          name,
+          device.normal(shape, { ...options, seed, site, requiresGradient: true }),
+        );
+      }
+      return parameters;
+    } catch (error) {
+      parameters.dispose();
+      throw error;
     }
-    return parameters;
   }
 
   /** Parameters that are on the device already, in the order of the table. */
