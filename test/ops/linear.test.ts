@@ -153,6 +153,33 @@ for (const device of testDevices) {
 }
 far.run();
 
+const few = suite('linear, few rows');
+for (const device of testDevices) {
+  const name = `a row gets the same bits alone and among up to 32, on ${device.name}`;
+  if (device.missing !== undefined || device.name === 'cuda') {
+    few.skip(`${name}: ${device.missing ?? 'a promise of the CPU'}`);
+    continue;
+  }
+  few(name, async () => {
+    const native = device.open(2);
+    for (const type of ['float32', 'bfloat16'] as const) {
+      const random = new TestRandom(3);
+      const x = randomMatrix(random, 32, 2100, type);
+      const weight = randomMatrix(random, 150, 2100, type);
+      const outputs = disposing(native, () => {
+        const right = upload(native, weight, { type });
+        return [1, 2, 3, 4, 5, 7, 16, 31, 32].map((rows) => {
+          const left = upload(native, new Matrix(rows, 2100, x.data.slice(0, rows * 2100)), { type });
+          return native.linear(left, right, null).read();
+        });
+      });
+      const [first, ...others] = (await Promise.all(outputs)).map((y) => Array.from(y.subarray(0, 150)));
+      for (const other of others) assert.equal(other, first, type);
+    }
+  });
+}
+few.run();
+
 const reference = suite('linear, the reference');
 for (const activation of [undefined, 'gelu_tanh', 'gelu_erf', 'tanh', 'relu'] as const) {
   reference(`its gradients are the finite differences, ${activation ?? 'no activation'}`, () => {

@@ -8,6 +8,10 @@
 
 #include <type_traits>
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "cpu/element_type.h"
 #include "cpu/gemm/gemm.h"
 
@@ -30,8 +34,21 @@ int64_t row_words(const Product& p) {
   return divide_up(p.k, kStep<Word>) * kLanes;
 }
 
-/// multiply_rows takes 1, 2 or 4 rows.
-inline int64_t converted_rows(const Product& p) { return p.m <= 2 ? p.m : round_up(p.m, 4); }
+constexpr bool kManyRegisters = kLanes >= 16;      // 32 of them rather than 16
+constexpr int kMostRows = kManyRegisters ? 4 : 3;  // of A that are multiplied at once
+
+/// How many rows to multiply at once when `left` are. With few registers, two pairs rather than three rows
+/// and a single one, which takes as long; with many, a fourth row of zeros rather than two and one.
+inline int rows_at_once(int64_t left) {
+  if (kManyRegisters) return left > 2 ? kMostRows : static_cast<int>(left);
+  if (left == 4) return 2;
+  return left < kMostRows ? static_cast<int>(left) : kMostRows;
+}
+
+/// Rows of converted A, those of zeros included.
+inline int64_t converted_rows(const Product& p) {
+  return kManyRegisters && p.m > 2 ? round_up(p.m, kMostRows) : p.m;
+}
 
 /// activation(A) in words, zero beyond the depth and the last row.
 template <class Word, class T>
@@ -51,9 +68,29 @@ void convert_rows(const Parallel& parallel, const Product& p, Word* rows) {
   });
 }
 
+/// A vector of B. AVX2 has an instruction for what GCC 12 makes of plain conversions from 16 bits in four and
+/// more.
 template <class Word, class T>
 GLM_INLINE WordVector<Word> load_b(const T* p, int64_t depth) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if constexpr (sizeof(T) == 2) {
+    if (depth >= kLanes) {
+      __m128i halves;
+      std::memcpy(&halves, p, sizeof halves);
+      if constexpr (std::is_same_v<T, float16>) return _mm256_cvtph_ps(halves);
+      return floats_of(reinterpret_cast<Ints>(_mm256_cvtepu16_epi32(halves)) << 16);
+    }
+  }
+#endif
   return reinterpret_cast<WordVector<Word>>(packing::load_depth<Word>(p, depth));
+}
+
+/// Makes the compiler load `v` into a register now.
+template <class Vector>
+GLM_INLINE void settle(Vector& v) {
+#if defined(__x86_64__)
+  __asm__("" : "+x"(v));
+#endif
 }
 
 /// Lane i of the result is the sum over the lanes of v[i], for kCount vectors, a power of two: neighbouring
@@ -78,34 +115,47 @@ GLM_INLINE Floats sum_lanes(Floats (&v)[kCount]) {
   return v[0];
 }
 
+/// What to fetch while a block is computed: B at the same place `distance` elements behind, in one step of
+/// `every`, from step `first` on.
+struct Ahead {
+  int64_t distance;
+  int every, first;
+};
+constexpr int kNever = 1 << 30;
+
 /// Adds to block[row, column] the products of kRows of A and kColumns of B over a part of the depth. Each
 /// result has two sums, of even and odd vectors, which hides the latency of a multiply-add well enough where
-/// rows are few; always two, so that a row gets the same bits alone and among others. `ahead` is how far
-/// behind b to ask for what comes next, or 0.
+/// rows are few; always two, so that a row gets the same bits alone and among others.
 template <int kRows, int kColumns, class Word, class T>
 void multiply_block(const Word* a, int64_t a_words, const T* b, int64_t b_stride, int64_t depth,
-                    int64_t ahead, float* block) {
+                    const Ahead& ahead, float* block) {
   Floats sums[kColumns][kRows][2] = {};
   auto step = [&](int64_t k, int which, int64_t exist) __attribute__((always_inline)) {
     WordVector<Word> right[kColumns];
 #pragma GCC unroll 2
     for (int column = 0; column < kColumns; column++)
       right[column] = load_b<Word>(b + column * b_stride + k, exist);
-    if (kRows == 4 && ahead != 0) {
-#pragma GCC unroll 2
-      for (int column = 0; column < kColumns; column++)
-        __builtin_prefetch(b + column * b_stride + k + ahead, 0, 2);
-    }
 #pragma GCC unroll 4
     for (int row = 0; row < kRows; row++) {
       WordVector<Word> left = load_words(a + row * a_words + k / WordTraits<Word>::kDepth);
+      if constexpr (kColumns > 1 && !kManyRegisters) settle(left);  // else GCC loads it for each column
 #pragma GCC unroll 2
       for (int column = 0; column < kColumns; column++)
         sums[column][row][which] = multiply_add(sums[column][row][which], left, right[column]);
     }
   };
   int64_t k = 0;
+  int wait = ahead.first;
   for (; k + 2 * kStep<Word> <= depth; k += 2 * kStep<Word>) {
+    if (wait-- == 0) {
+      wait = ahead.every - 1;
+#pragma GCC unroll 2
+      for (int column = 0; column < kColumns; column++) {
+        const char* behind = reinterpret_cast<const char*>(b + column * b_stride + k + ahead.distance);
+        for (size_t line = 0; line < 2 * kStep<Word> * sizeof(T); line += 64)
+          __builtin_prefetch(behind + line, 0, 2);
+      }
+    }
     step(k, 0, kStep<Word>);
     step(k + kStep<Word>, 1, kStep<Word>);
   }
@@ -113,7 +163,7 @@ void multiply_block(const Word* a, int64_t a_words, const T* b, int64_t b_stride
   if (k + kStep<Word> < depth) step(k + kStep<Word>, 1, depth - k - kStep<Word>);
 #pragma GCC unroll 2
   for (int column = 0; column < kColumns; column++) {
-    Floats totals[kRows];
+    Floats totals[kRows == 3 ? 4 : kRows] = {};
 #pragma GCC unroll 4
     for (int row = 0; row < kRows; row++) totals[row] = sums[column][row][0] + sums[column][row][1];
     Floats results = sum_lanes(totals);
@@ -121,38 +171,60 @@ void multiply_block(const Word* a, int64_t a_words, const T* b, int64_t b_stride
   }
 }
 
-/// All columns by kRows of A. Two columns at a time read A half as often, where there are registers for it.
+/// Columns of B that kRows of A are multiplied with at once: two read A half as often, where there are
+/// registers for it.
+template <int kRows>
+constexpr int kColumnsAtOnce = kRows == kMostRows || (kRows == 2 && !kManyRegisters) ? 2 : 1;
+
+/// All columns by kRows of A.
 template <int kRows, class Word, class T>
 void multiply_rows(const Word* a, int64_t a_words, const T* b, int64_t b_stride, int64_t depth,
-                   int64_t columns, int64_t ahead, float* block) {
-  constexpr int kColumns = kRows == 4 && kLanes >= 16 ? 2 : 1;
+                   int64_t columns, const Ahead& ahead, float* block) {
+  constexpr int kColumns = kColumnsAtOnce<kRows>;
   int64_t j = 0;
   for (; j + kColumns <= columns; j += kColumns)
     multiply_block<kRows, kColumns>(a, a_words, b + j * b_stride, b_stride, depth, ahead, block + j);
   if (j < columns) multiply_block<kRows, 1>(a, a_words, b + j * b_stride, b_stride, depth, ahead, block + j);
 }
 
-/// block[rows, columns] = all rows of A by `columns` rows of B. A part of the depth at a time, four rows of A
-/// at a time: these stay in the first-level cache, and from the second four on B comes from the next one, and
-/// there is time to fetch the columns behind these, if there are any.
+/// block[rows, columns] = all rows of A by `columns` rows of B, a part of the depth at a time.
+///
+/// Few rows of A go along rows of B, and fetch a page ahead. More are taken a few at a time, which stay in
+/// the first-level cache, by a piece of B, which after the first of them comes from the caches as well; what
+/// is fetched is the piece behind, if there is one: spread over the work where vectors are short, else at
+/// once.
 template <class Word, class T>
 void multiply_columns(const Word* a, int64_t rows, int64_t a_words, const T* b, int64_t b_stride,
                       int64_t depth, int64_t columns, bool are_last, float* block) {
   constexpr int64_t kPart = 1024 * WordTraits<Word>::kDepth;
+  constexpr int64_t kPieceColumns = kManyRegisters ? kGroupColumns : 16;
   std::memset(block, 0, static_cast<size_t>(round_up(rows, 4) * kGroupColumns) * sizeof(float));
-  for (int64_t k = 0; k < depth; k += kPart) {
-    int64_t part = depth - k < kPart ? depth - k : kPart;
-    const Word* words = a + k / WordTraits<Word>::kDepth;
-    for (int64_t row = 0; row < rows; row += 4) {
-      const Word* from = words + row * a_words;
-      float* to = block + row * kGroupColumns;
-      int64_t ahead = row == 4 && !are_last ? columns * b_stride : 0;
-      if (rows - row > 2) {
-        multiply_rows<4>(from, a_words, b + k, b_stride, part, columns, ahead, to);
-      } else if (rows - row > 1) {
-        multiply_rows<2>(from, a_words, b + k, b_stride, part, columns, ahead, to);
-      } else {
-        multiply_rows<1>(from, a_words, b + k, b_stride, part, columns, ahead, to);
+  bool are_few = rows <= kMostRows;
+  int passes = static_cast<int>(divide_up(rows, kMostRows));
+  int64_t piece_columns = are_few ? (rows == 1 ? 1 : 2) : kPieceColumns;
+  for (int64_t column = 0; column < columns; column += piece_columns) {
+    int64_t some = columns - column < piece_columns ? columns - column : piece_columns;
+    for (int64_t k = 0; k < depth; k += kPart) {
+      int64_t part = depth - k < kPart ? depth - k : kPart;
+      bool is_last_part = k + kPart >= depth;
+      bool is_last = are_last && is_last_part && column + some == columns;
+      const Word* words = a + k / WordTraits<Word>::kDepth;
+      const T* right = b + column * b_stride + k;
+      Ahead ahead{is_last_part ? some * b_stride - k : kPart, kManyRegisters ? 1 : passes, 0};
+      if (are_few) ahead.distance = 4096 / static_cast<int64_t>(sizeof(T));
+      int at_once;
+      for (int64_t row = 0, pass = 0; row < rows; row += at_once, pass++) {
+        if (!are_few) ahead.first = is_last ? kNever : kManyRegisters ? (pass == 1 ? 0 : kNever) : pass;
+        const Word* left = words + row * a_words;
+        float* to = block + row * kGroupColumns + column;
+        at_once = rows_at_once(rows - row);
+        if (at_once == kMostRows) {
+          multiply_rows<kMostRows>(left, a_words, right, b_stride, part, some, ahead, to);
+        } else if (at_once == 2) {
+          multiply_rows<2>(left, a_words, right, b_stride, part, some, ahead, to);
+        } else {
+          multiply_rows<1>(left, a_words, right, b_stride, part, some, ahead, to);
+        }
       }
     }
   }
