@@ -21,18 +21,14 @@ export { type Recipe, recipes } from './train/recipes.js';
 export type * from './train/events.js';
 export { writeReport } from './report/report.js';
 export type { RunSummary } from './report/summary.js';
-export {
-  fineTune,
-  type FineTuneEvent,
-  type FineTuneOptions,
-  type FineTuneResult,
-  fineTuneSeeds,
-  type SeedsResult,
-} from './tasks/fine-tune.js';
+export { fineTune } from './tasks/fine-tune/fine-tune.js';
+export type { FineTuneEvent, FineTuneOptions, FineTuneResult } from './tasks/fine-tune/options.js';
+export { fineTuneSeeds, type SeedsResult } from './tasks/fine-tune/seeds.js';
 export { evaluate, type EvaluationResult, evaluations } from './tasks/evaluation/evaluate.js';
 export type { Evaluation, EvaluationOptions } from './tasks/evaluation/evaluation.js';
 export { findTask, fineTuningTasks, superGlueAverage } from './tasks/tasks.js';
 export { blank, type ClozeRecord, type ClozeTask, clozeTask, cuttable } from './tasks/cloze.js';
 export type { Fields } from './tasks/data-files.js';
-export type { Task, TaskRecord, TaskSettings } from './tasks/task.js';
+export { type Seq2SeqTask, seq2SeqTask } from './tasks/seq2seq/seq2seq-task.js';
+export type { Prediction, PreparedTask, Scores, Task, TaskRecord, TaskSettings } from './tasks/task.js';
 export * as metrics from './metrics/metrics.js';

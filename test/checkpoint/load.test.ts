@@ -138,9 +138,32 @@ test('other heads are reported and ignored', () =>
     const checkpoint = await openCheckpoint(folder);
     const { ignored, missing } = checkpoint;
     await checkpoint.close();
-    assert.equal(ignored, ['dense.weight', 'pool_layer.weight']);
+    assert.equal(ignored.sort(), ['dense.weight', 'pool_layer.weight']);
     assert.equal(missing, []);
     assert.equal(await loaded(folder), []);
+  }));
+
+test('a classifier is loaded where config.json knows it, and new where it is asked for', () =>
+  withFolder(async (folder) => {
+    const config = { ...tinyConfig, num_labels: 3 };
+    using model = await GLM.create(config, { device: 'cpu', threads: 1, seed: 4 });
+    const [saved, other] = [path.join(folder, 'a'), path.join(folder, 'b')];
+    await model.save(saved);
+    const head = (of: GLM) => Promise.all(['dense.weight', 'out_proj.weight'].map((name) => of.readParameter(name))); // prettier-ignore
+    using again = await GLM.load(saved, { device: 'cpu' });
+    assert.is(again.config.num_labels, 3);
+    assert.equal(await head(again), await head(model));
+    using kept = await GLM.load(saved, { device: 'cpu', config: { num_labels: 3 } });
+    assert.equal(await head(kept), await head(model));
+    using fewer = await GLM.load(saved, { device: 'cpu', config: { num_labels: 2 } });
+    assert.equal((await head(fewer)).map(({ length }) => length), [16 * 16, 2 * 16]); // prettier-ignore
+    assert.not.equal((await head(fewer))[0], (await head(model))[0]);
+    using without = await GLM.load(saved, { device: 'cpu', config: { num_labels: 0 } });
+    assert.not(without.parameters().has('dense.weight'));
+    // A configuration that speaks of classes, and no classifier.
+    await writeModel(other, toWrite(weights));
+    await writeConfig(other, { ...tinyConfig, num_labels: 2 });
+    assert.equal(await loaded(other), []);
   }));
 
 test('missing weights are an error that lists them', () =>

@@ -35,10 +35,16 @@ function words(): { batch: Batch; decision: Decision } {
   };
 }
 
+/** Read at the first token. */
+function classes(): { batch: Batch; decision: Decision } {
+  return { batch: words().batch, decision: { kind: 'classes', labels: Int32Array.of(2, 0, 1) } };
+}
+
 const cases = {
   'texts in a blank': choices(false),
   'texts in a blank that are also learned to be written': choices(true),
   'words in a blank': words(),
+  'classes of a classifier': classes(),
 };
 
 for (const device of testDevices) {
@@ -49,7 +55,8 @@ for (const device of testDevices) {
       continue;
     }
     decisions(title, async () => {
-      using model = await GLM.create(config, { ...device.options, threads: 1, seed: 3 });
+      const sizes = { ...config, num_labels: decision.kind === 'classes' ? 3 : 0 };
+      using model = await GLM.create(sizes, { ...device.options, threads: 1, seed: 3 });
       const { network } = model;
       const dropout = { embedding: 0.1, attention: 0.1, output: 0.1 };
       const training = { dropout, seed: 5, draw: 7, checkpointedLayers: 0 };
@@ -58,6 +65,7 @@ for (const device of testDevices) {
       const value = async () => (await losses()).reduce((sum, loss) => sum + loss, 0) / 2;
       await losses();
       const checked = ['word_embeddings.weight', 'transformer.layers.0.mlp.dense_h_to_4h.bias', 'transformer.final_layernorm.weight']; // prettier-ignore
+      if (decision.kind === 'classes') checked.push('dense.weight', 'dense.bias', 'out_proj.weight', 'out_proj.bias'); // prettier-ignore
       const gradients = await Promise.all(
         checked.map((parameter) => network.parameters.get(parameter).readGradient()),
       );
@@ -70,7 +78,7 @@ for (const device of testDevices) {
           (best, g, at) => (Math.abs(g) > Math.abs(gradient[best]!) ? at : best),
           0,
         );
-        for (const at of [largest, 30 % gradient.length, 3]) {
+        for (const at of [largest, 30 % gradient.length, 3 % gradient.length]) {
           const at2 = async (change: number) => {
             tensor.write(values.with(at, values[at]! + change));
             const result = await value();
@@ -100,6 +108,27 @@ decisions('the scores of words are what their loss is of', async () => {
   const rows = Int32Array.from(batch.offsets.slice(1), (end) => end - 1);
   const { logits } = await model.forward(batch, { rows });
   assert.ok(Math.abs(logits[decision.words[0]!]! - scores[0]![0]!) < 1e-5);
+});
+
+decisions('a classifier: dense, tanh, projection of the first hidden state', async () => {
+  const { batch, decision } = classes();
+  using model = await GLM.create({ ...config, num_labels: 3 }, { device: 'cpu', threads: 1, seed: 3 });
+  if (decision.kind !== 'classes') return;
+  const scores = await classScores(model.network, batch, decision);
+  const losses = await accumulateDecisionGradients(model.network, batch, decision, { gradientScale: 1 });
+  const { hiddenStates } = await model.hiddenStates(batch, { rows: batch.offsets.slice(0, -1) });
+  const [dense, projection] = await Promise.all(['dense', 'out_proj'].map(async (name) => ({
+    weight: await model.readParameter(`${name}.weight`),
+    bias: await model.readParameter(`${name}.bias`),
+  }))); // prettier-ignore
+  const apply = (input: ArrayLike<number>, { weight, bias }: { weight: Float32Array; bias: Float32Array }) =>
+    Array.from(bias, (b, o) => Array.from(input).reduce((sum, x, i) => sum + x * weight[o * input.length + i]!, b)); // prettier-ignore
+  for (const [q, label] of decision.labels.entries()) {
+    const first = hiddenStates.subarray(q * config.hidden_size, (q + 1) * config.hidden_size);
+    const expected = apply(apply(first, dense!).map(Math.tanh), projection!);
+    for (const [c, score] of scores[q]!.entries()) assert.ok(Math.abs(score - expected[c]!) < 1e-5);
+    assert.ok(Math.abs(losses[q]! + logSoftmax(scores[q]!)[label]!) < 1e-5);
+  }
 });
 
 decisions('labels that are no choices are said', async () => {

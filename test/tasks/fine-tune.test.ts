@@ -9,7 +9,9 @@ import * as assert from 'uvu/assert';
 
 import { GLM } from '../../ts/glm.js';
 import { blank, type ClozeRecord, clozeTask } from '../../ts/tasks/cloze.js';
-import { fineTune, type FineTuneResult, fineTuneSeeds, spread } from '../../ts/tasks/fine-tune.js';
+import { fineTune } from '../../ts/tasks/fine-tune/fine-tune.js';
+import type { FineTuneResult } from '../../ts/tasks/fine-tune/options.js';
+import { fineTuneSeeds, spread } from '../../ts/tasks/fine-tune/seeds.js';
 import { glm, start } from '../cli/command.js';
 import { withFolder } from '../support/folder.js';
 import { tinyModel, tinyTokenizer } from './tiny.js';

@@ -7,16 +7,20 @@ import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { GLM } from '../../ts/glm.js';
 import type { GlmError } from '../../ts/errors.js';
-import { fineTune } from '../../ts/tasks/fine-tune.js';
+import { fineTune } from '../../ts/tasks/fine-tune/fine-tune.js';
 import type { Task, TaskRecord } from '../../ts/tasks/task.js';
+import { evaluate } from '../../ts/tasks/evaluation/evaluate.js';
 import { findTask, superGlueAverage } from '../../ts/tasks/tasks.js';
 import type { Tokenizer } from '../../ts/text/tokenizer.js';
+import { failsWith } from '../support/fails-with.js';
 import { withFolder } from '../support/folder.js';
 import { sharedFile, testWith } from '../text/shared-files.js';
 import { tinyModel, tinyTokenizer } from './tiny.js';
 
 const superglue = suite('tasks: SuperGLUE');
+const draw = { seed: 0, epoch: 0 };
 const words = [
   ' Yes',
   ' No',
@@ -40,7 +44,7 @@ async function worded(name: string, line: object, pattern: number): Promise<stri
     const tokenizer = await tinyTokenizer([JSON.stringify(line)], words);
     const [record] = await recordsOf(findTask(name), file);
     const task = await findTask(name).prepare({ tokenizer, pattern });
-    const [batch] = await task.examples([record!]);
+    const [batch] = await task.examples([record!], draw);
     const { ids, offsets, contextLengths, targets, decision } = batch!;
     return Promise.all(
       Array.from(contextLengths, async (length, i) => {
@@ -123,6 +127,47 @@ superglue('WSC: a star around the pronoun; ReCoRD: every entity once', async () 
   ]);
 });
 
+superglue('BoolQ, MultiRC, RTE and WiC, every pattern', async () => {
+  const all = async (name: string, line: object, count: number) => {
+    const texts: string[] = [];
+    for (let pattern = 0; pattern < count; pattern++) texts.push(...(await worded(name, line, pattern)));
+    return texts.map((text) => text.replace('[CLS]', '').replace(end, ''));
+  };
+  const boolq = { passage: 'It rains.', question: 'is it wet', label: true, idx: 0 };
+  const [noYes, falseTrue] = [' →  No Yes', ' →  false true'];
+  assert.equal(await all('boolq', boolq, 6), [
+    `It rains. Question: is it wet? Answer:[MASK].${noYes}`,
+    `It rains. Question: is it wet? Answer:[MASK].${falseTrue}`,
+    `It rains. Based on the previous passage, is it wet?[MASK].${noYes}`,
+    `It rains. Based on the previous passage, is it wet?[MASK].${falseTrue}`,
+    `Based on the following passage is it wet?[MASK]. It rains.${noYes}`,
+    `Based on the following passage is it wet?[MASK]. It rains.${falseTrue}`,
+  ]);
+  const answers = [{ text: 'water', idx: 0, label: 1 }];
+  const multirc = { idx: 0, passage: { text: 'It rains. ', questions: [{ question: 'What falls? ', idx: 0, answers }] } }; // prettier-ignore
+  assert.equal(await all('multirc', multirc, 5), [
+    `It rains. Question: What falls? Is it water?[MASK].${noYes}`,
+    `It rains. Question: What falls? Is the correct answer "water"?[MASK].${noYes}`,
+    `It rains. Based on the previous passage, What falls? Is "water" a correct answer?[MASK].${noYes}`,
+    'It rains What falls- [[MASK]]water →  False True',
+    `It rains. Question: What falls? water?[MASK].${noYes}`,
+  ]);
+  const rte = { premise: 'It rains.', hypothesis: 'It is wet.', label: 'entailment', idx: 0 };
+  assert.equal(await all('rte', rte, 5), [
+    '"It is wet" ?[MASK], "It rains." →  Yes No',
+    'It is wet?[MASK], It rains. →  Yes No',
+    '"It is wet" ?[MASK]. "It rains." →  Yes No',
+    'It is wet?[MASK]. It rains. →  Yes No',
+    'It rains. question: It is wet True or False? answer:[MASK] →  true false',
+  ]);
+  const wic = { word: 'bank', sentence1: 'A bank.', sentence2: 'The bank.', label: true, idx: 0 };
+  assert.equal(await all('wic', wic, 3), [
+    `"A bank." / "The bank." Similar sense of "bank"?[MASK].${noYes}`,
+    `A bank. The bank. Does bank have the same meaning in both sentences?[MASK]${noYes}`,
+    'bank . Sense (1) (a) "A bank." ([MASK]) "The bank." → 2b',
+  ]);
+});
+
 superglue('what is too long is cut where it may be, the longer text first', async () => {
   const tokenizer = await tinyTokenizer(['a b c d e f g h']);
   await withFolder(async (folder) => {
@@ -131,7 +176,7 @@ superglue('what is too long is cut where it may be, the longer text first', asyn
     const [record] = await recordsOf(findTask('cb'), file);
     const shown = async (maxLength: number) => {
       const task = await findTask('cb').prepare({ tokenizer, maxLength, multiToken: true });
-      const [batch] = await task.examples([record!]);
+      const [batch] = await task.examples([record!], draw);
       return tokenizer.decode(batch!.ids.slice(0, batch!.contextLengths[0]));
     };
     const whole = await shown(100);
@@ -177,7 +222,7 @@ superglue('data that says something wrong: file, line and what; or counted', asy
       assert.match((error as Error).message, /cb\.jsonl:2/);
     }
     const { records } = await fineTune(findTask('cb'), { ...options, model, skipBad: true });
-    assert.equal(records, { train: 1, dev: 1, bad: 8 });
+    assert.equal(records, { train: 1, dev: 1, bad: 4 });
   });
 });
 
@@ -188,14 +233,14 @@ superglue('a word that is several tokens is said, unless answers may be', async 
     await writeFile(file, JSON.stringify(cb));
     const [record] = await recordsOf(findTask('cb'), file);
     const task = await findTask('cb').prepare({ tokenizer });
-    const error = await task.examples([record!]).catch((found: GlmError) => found);
+    const error = await task.examples([record!], draw).catch((found: GlmError) => found);
     assert.is((error as GlmError).code, 'GLM_TOKENIZER');
     assert.match(
       (error as GlmError).message,
-      /expected " Yes" to be one token of the model's tokenizer, found \d/,
+      /cb\.jsonl:1: expected " Yes" to be one token of the model's tokenizer, found \d/,
     );
     const texts = await findTask('cb').prepare({ tokenizer, multiToken: true });
-    assert.is((await texts.examples([record!]))[0]!.decision?.kind, 'choices');
+    assert.is((await texts.examples([record!], draw))[0]!.decision?.kind, 'choices');
   });
 });
 
@@ -219,6 +264,32 @@ superglue('prediction files are those that the benchmark takes', async () => {
   ]);
 });
 
+superglue('a classifier reads [CLS] one text [SEP] the other, the longer cut first; only where answers are labels', async () => {
+  const tokenizer = await tinyTokenizer([cb.premise, cb.hypothesis]);
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'cb.jsonl');
+    await writeFile(file, JSON.stringify(cb));
+    const [record] = await recordsOf(findTask('cb'), file);
+    const shown = async (maxLength: number) => {
+      const task = await findTask('cb').prepare({ tokenizer, classifier: true, maxLength });
+      const [batch] = await task.examples([record!], draw);
+      assert.equal([...batch!.contextLengths], [batch!.ids.length]);
+      assert.equal([...batch!.positions], [...batch!.ids.keys()]);
+      assert.equal(batch!.decision, { kind: 'classes', labels: Int32Array.of(2) });
+      return tokenizer.decode(batch!.ids);
+    };
+    assert.is(await shown(100), `[CLS]It was cold. I think.[SEP]it was cold.${end}`);
+    assert.match(await shown(12), /^\[CLS\]It was.*\[SEP\]it was.*<\|endoftext\|>$/);
+    await failsWith('GLM_INVALID_ARGUMENT', /expected options of wsc among .*, found classifier/, () =>
+      findTask('wsc').prepare({ tokenizer, classifier: true }),
+    );
+    using model = await tinyModel(tokenizer);
+    await failsWith('GLM_INVALID_ARGUMENT', /a classifier of 3 classes, found 0; fine-tune it/, () =>
+      evaluate(model, 'cb', { data: file, taskOptions: { classifier: true } }),
+    );
+  });
+}); // prettier-ignore
+
 superglue('the average counts a task with two metrics once', () => {
   const one = { accuracy: 50 };
   const metrics = { boolq: one, cb: { accuracy: 80, f1: 60 }, copa: one, multirc: { f1a: 60, exactMatch: 20 }, record: { f1: 70, exactMatch: 70 }, rte: one, wic: one, wsc: one }; // prettier-ignore
@@ -240,14 +311,14 @@ async function dataTokenizer(files: readonly string[]): Promise<Tokenizer> {
 
 testWith(superglue, sets.map(([, file]) => file), 'every record of the eight tasks can be asked with every pattern', async () => {
   const tokenizer = await dataTokenizer(sets.map(([, file]) => file));
-  const patterns = { boolq: 6, cb: 5, copa: 3, multirc: 4, rte: 5, record: 1, wic: 3, wsc: 3 };
+  const patterns = { boolq: 6, cb: 5, copa: 3, multirc: 5, rte: 5, record: 1, wic: 3, wsc: 3 };
   for (const [name, file] of sets) {
     const task = findTask(name);
     const records = await recordsOf(task, sharedFile(file));
     assert.ok(records.length >= 32, name);
     for (let pattern = 0; pattern < patterns[name as keyof typeof patterns]; pattern++) {
       const prepared = await task.prepare({ tokenizer, pattern, multiToken: true, maxLength: 1000 });
-      await prepared.examples(records.slice(0, 8));
+      await prepared.examples(records.slice(0, 8), draw);
     }
     const beyond = await task.prepare({ tokenizer, pattern: patterns[name as keyof typeof patterns] }).catch((error: GlmError) => error); // prettier-ignore
     assert.is((beyond as GlmError).code, 'GLM_INVALID_ARGUMENT', name);
@@ -281,5 +352,36 @@ for (const name of ['cb', 'copa', 'rte'] as const) {
     assert.is(result.records.dev, 32);
   });
 }
+
+const cbFile = 'data/superglue/CB/train32.jsonl';
+testWith(
+  superglue,
+  [cbFile],
+  'cb: a classifier learns 32 examples by heart, and is saved with the model',
+  () =>
+    withFolder(async (folder) => {
+      const start = path.join(folder, 'model');
+      using model = await tinyModel(await dataTokenizer([cbFile]));
+      await model.save(start);
+      const data = sharedFile(cbFile);
+      const out = path.join(folder, 'run');
+      const taskOptions = { classifier: true };
+      const { best } = await fineTune(findTask('cb'), {
+        ...{ model: start, train: data, dev: data, out, threads: 2 },
+        ...{ epochs: 40, learningRate: 2e-3, dropout: 0, evaluateEvery: 40, taskOptions },
+      });
+      assert.ok(best.trainingLoss < 0.6, `the mean loss is ${best.trainingLoss}`);
+      assert.is(best.metrics['accuracy'], 100);
+      using tuned = await GLM.load(path.join(out, 'best'));
+      assert.is(tuned.config.num_labels, 3);
+      assert.equal((await evaluate(tuned, 'cb', { data, taskOptions })).metrics, best.metrics);
+      // Filling blanks has no use for the classifier.
+      const cloze = { train: data, epochs: 1, taskOptions: { multiToken: true } };
+      await failsWith('GLM_INVALID_ARGUMENT', /expected a model with num_labels 0, found 3/, () =>
+        fineTune(findTask('cb'), { ...cloze, model: tuned }),
+      );
+      await fineTune(findTask('cb'), { ...cloze, model: path.join(out, 'best') });
+    }),
+);
 
 superglue.run();

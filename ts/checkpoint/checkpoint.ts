@@ -15,7 +15,7 @@ import {
   refuseOtherModels,
   resolveConfig,
 } from '../model/config.js';
-import { type ParameterSpec, parameterTable } from '../model/parameters.js';
+import { isClassifier, type ParameterSpec, parameterTable } from '../model/parameters.js';
 import { type CheckpointFormat, findCheckpoint, readJson } from './files.js';
 import { fromGpt2, gpt2Config, isGpt2 } from './gpt2.js';
 import { mergeRanks } from './model-parallel.js';
@@ -146,6 +146,7 @@ function interpret(
     ...configOf(known, words, gpt2 ? gpt2Config(raw ?? {}) : fromConfigFile(raw, notes), notes),
     ...overrides,
   });
+  if (overrides.num_labels !== undefined) makeRoomForClassifier(known, overrides.num_labels);
   if (format === 'original') copyGmaskRow(known, notes);
   fitPositions(known, config, notes);
 
@@ -163,8 +164,17 @@ function interpret(
     misshapen.push({ name, expected: shape, found });
   }
   checkSize(location, known);
-  const missing = specs.map(({ name }) => name).filter((name) => !known.has(name));
+  const absent = specs.map(({ name }) => name).filter((name) => !known.has(name));
+  const isNew = (name: string) => overrides.num_labels !== undefined && isClassifier(name);
+  const missing = absent.filter((name) => !isNew(name));
+  if (absent.some(isNew)) notes.push('the classifier is new: random until it is trained');
   return { config, specs, weights: known, missing, misshapen, ignored, notes };
+}
+
+/** A classifier of other classes makes way for a new one. */
+function makeRoomForClassifier(known: Map<string, Weight>, labels: number): void {
+  if (known.get('out_proj.weight')?.shape[0] === labels) return;
+  for (const name of [...known.keys()]) if (isClassifier(name)) known.delete(name);
 }
 
 /** Our names: as the original's, perhaps behind the names of the modules around them. */
@@ -173,7 +183,7 @@ function ourNames(location: string, tensors: ReadonlyMap<string, Weight>) {
   const ignored: string[] = [];
   for (const [name, weight] of tensors) {
     const plain = name.replace(/^((module|model|glm)\.)+/, '');
-    if (!/^(word_embeddings|transformer)\./.test(plain)) ignored.push(name);
+    if (!/^(word_embeddings|transformer)\./.test(plain) && !isClassifier(plain)) ignored.push(name);
     else if (!known.has(plain)) known.set(plain, weight);
     else {
       throw new GlmError(
@@ -258,6 +268,8 @@ function configOf(
   return {
     max_sequence_length: 0,
     ...file,
+    // Published files have classifiers that config.json does not know, and classes without a classifier.
+    num_labels: known.has('out_proj.weight') ? (file.num_labels ?? 0) : 0,
     block_position_encoding,
     num_layers,
     num_attention_heads,

@@ -2,5 +2,7 @@ import { type GlmConfig, hubKeys } from '../model/config.js';
 
 /** A `config.json` that we and the Hub's port read. */
 export function configText(config: GlmConfig): string {
-  return `${JSON.stringify({ ...hubKeys, ...config }, null, 2)}\n`;
+  const { num_labels, ...others } = config;
+  const classifier = num_labels > 0 && { num_labels, architectures: ['GLMForSequenceClassification'] };
+  return `${JSON.stringify({ ...hubKeys, ...others, ...classifier }, null, 2)}\n`;
 }

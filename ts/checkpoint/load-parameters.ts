@@ -30,12 +30,12 @@ export async function loadParameters(
   try {
     for (const [site, spec] of specs.entries()) {
       signal?.throwIfAborted();
-      const weight = weights.get(spec.name)!;
+      const weight = weights.get(spec.name);
       const dtype = dtypeOf(spec, checkpoint, device.name);
-      const mapped = inPlace(device, weight, spec, dtype);
+      const mapped = weight && inPlace(device, weight, spec, dtype);
       const tensor = mapped ?? make(device, weight, spec, dtype, site);
       tensors.push(tensor);
-      if (mapped === null) {
+      if (!mapped && weight) {
         device.load(tensor, forNative(weight));
         await device.synchronize(); // what was read, not what was enqueued
       }
@@ -85,17 +85,17 @@ function inPlace(
   return fitting ? device.map(arrayForNative(part), true) : null;
 }
 
-/** Memory for values that are read. New rows of a position table begin as the original's do: as those of a new model. */
+/** Memory for values that are read. What no file has, such as new rows of a position table, begins as in a new model. */
 function make(
   device: NativeDevice,
-  weight: Weight,
+  weight: Weight | undefined,
   { shape, initial }: ParameterSpec,
   dtype: DType,
   site: number,
 ): NativeTensor {
-  return grows(weight, shape) && 'deviation' in initial
-    ? device.normal(shape, { deviation: initial.deviation, seed: 0, site, requiresGradient: true })
-    : device.tensor(shape, dtype, null, true);
+  if (weight !== undefined && !grows(weight, shape)) return device.tensor(shape, dtype, null, true);
+  const values = 'deviation' in initial ? initial : { mean: initial.constant, deviation: 0 };
+  return device.normal(shape, { ...values, seed: 0, site, requiresGradient: true });
 }
 
 /** The bytes of a model's parameters as a CPU holds them. */

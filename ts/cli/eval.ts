@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 
 import { evaluate, evaluations, type EvaluationResult } from '../tasks/evaluation/evaluate.js';
 import { fineTuningTasks } from '../tasks/tasks.js';
-import { integer, number } from './arguments.js';
+import { integer } from './arguments.js';
 import { addModelOptions, interruptible, loadModel, type ModelOptions } from './generation.js';
 import { duration, LiveLine, print } from './output.js';
 import { type TaskFlags, addTaskOptions, taskOptions } from './task-options.js';
@@ -13,8 +13,8 @@ interface Options extends ModelOptions, TaskFlags {
   unidirectional?: boolean;
   sequenceLength?: number;
   overlap?: number;
-  lengthPenalty?: number;
-  batchSize: number;
+  batchSize?: number;
+  predictions?: string;
   skipBad?: boolean;
   json?: boolean;
 }
@@ -41,8 +41,8 @@ export function evalCommand(): Command {
       integer(3),
     )
     .option('--overlap <n>', 'tokens that a window adds to the one before it', integer(1))
-    .option('--length-penalty <p>', 'divide the scores of choices by their length to this power', number)
-    .option('--batch-size <n>', 'examples that are computed together', integer(1), 8)
+    .option('--batch-size <n>', 'examples that are computed together; left out: the task’s', integer(1))
+    .option('--predictions <file>', 'what the model answers, as the benchmark takes it')
     .option('--skip-bad', 'count records that say something wrong, and go on without them');
   addTaskOptions(command);
   return addModelOptions(command)
@@ -51,11 +51,12 @@ export function evalCommand(): Command {
     .action(async (task: string, options: Options) => {
       await interruptible(async (signal) => {
         using model = await loadModel(options.model, options, signal);
-        const { data, unidirectional, sequenceLength, overlap, lengthPenalty, batchSize, skipBad, json } =
-          options;
+        const { data, unidirectional, sequenceLength, overlap, lengthPenalty, batchSize } = options;
+        const { predictions, skipBad, json } = options;
         const line = new LiveLine();
         const result = await evaluate(model, task, {
-          ...{ data, unidirectional, sequenceLength, overlap, lengthPenalty, batchSize, skipBad, signal },
+          ...{ data, unidirectional, sequenceLength, overlap, lengthPenalty, batchSize },
+          ...{ predictions, skipBad, signal },
           taskOptions: taskOptions(options),
           onProgress: ({ done, total }) => line.show(`${task}: ${done} of ${total}`),
         });

@@ -1,14 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { GlmError } from '../errors.js';
-import {
-  type FineTuneEvent,
-  type FineTuneOptions,
-  fineTuneSeeds,
-  type SeedsResult,
-} from '../tasks/fine-tune.js';
+import type { FineTuneEvent, FineTuneOptions } from '../tasks/fine-tune/options.js';
+import { fineTuneSeeds, type SeedsResult } from '../tasks/fine-tune/seeds.js';
 import { findTask, fineTuningTasks } from '../tasks/tasks.js';
 import { integer, number } from './arguments.js';
 import { interruptible } from './generation.js';
@@ -112,15 +108,17 @@ function taskName(name: string): string {
   );
 }
 
-/** The files of a data set by their usual names. */
+/** The files of a data set by their usual names: `train.jsonl`, or as the Hub has them, `train-00000-of-00003.parquet`. */
 function filesIn(folder: string): { train?: string[]; dev?: string[] } {
-  const first = (names: readonly string[]) => {
-    const found = names.map((name) => path.join(folder, name)).find((file) => existsSync(file));
-    return found === undefined ? undefined : [found];
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const filesOf = (split: string) => {
+    const whole = ['.jsonl', '.source', '.json', '.txt', '.parquet'].map((ending) => `${split}${ending}`);
+    const found = whole.filter((name) => names.includes(name)).slice(0, 1);
+    const shards = names.filter((name) => name.startsWith(`${split}-`) && name.endsWith('.parquet'));
+    return (found.length > 0 ? found : shards).map((name) => path.join(folder, name));
   };
-  const endings = ['.jsonl', '.source', '.json'];
-  const train = first(endings.map((ending) => `train${ending}`));
-  const dev = first(endings.flatMap((ending) => [`val${ending}`, `dev${ending}`]));
+  const first = (splits: readonly string[]) => splits.map(filesOf).find(({ length }) => length > 0);
+  const [train, dev] = [first(['train']), first(['val', 'valid', 'validation', 'dev'])];
   return { ...(train && { train }), ...(dev && { dev }) };
 }
 

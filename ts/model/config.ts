@@ -25,6 +25,8 @@ export interface GlmConfig {
   position_encoding: 'learned' | 'rotary';
   /** `false`: the model gives hidden states, and no logits. */
   output_predict: boolean;
+  /** Classes of a classifier on the first token; 0: the model has none. */
+  num_labels: number;
 }
 
 /** What `GLM.create` takes: at least the sizes. */
@@ -44,6 +46,7 @@ const defaults = {
   gelu: 'tanh',
   position_encoding: 'learned',
   output_predict: true,
+  num_labels: 0,
 } as const;
 
 type Sizes = [
@@ -97,7 +100,6 @@ const ignoredKeys = new Set([
   'spell_func',
   'pool_token',
   'classifier_dropout',
-  'num_labels',
 ]);
 
 /** Whether a key of `config.json` says something about the model. */
@@ -218,6 +220,7 @@ export function resolveConfig(input: string | GlmConfigInput): GlmConfig {
   for (const key of ['embedding_dropout_prob', 'attention_dropout_prob', 'output_dropout_prob']) {
     numberIn(known, key, 0, 1);
   }
+  if (known.num_labels !== 0) sizeUpTo(known, 'num_labels', 2 ** 20);
   numberIn(known, 'initializer_range', 0, 1e3);
   numberIn(known, 'layernorm_epsilon', Number.MIN_VALUE, 1);
   oneOf(known, 'block_position_encoding', [true, false]);

@@ -61,7 +61,14 @@ export function parameterTable(config: GlmConfig): ParameterSpec[] {
     );
   }
   table.push(...layerNorm('transformer.final_layernorm'));
+  if (config.num_labels > 0)
+    table.push(...linear('dense', h, h), ...linear('out_proj', h, config.num_labels));
   return table;
+}
+
+/** Whether a parameter is the classifier's (`GLMForSequenceClassification` of the Hub's port). */
+export function isClassifier(name: string): boolean {
+  return /^(dense|out_proj)\./.test(name);
 }
 
 /**

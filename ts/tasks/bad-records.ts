@@ -2,15 +2,23 @@ import { GlmError } from '../errors.js';
 
 /** Throws at the first record that says something wrong, or counts them. */
 export class BadRecords {
-  count = 0;
   readonly #skip: boolean;
+  /** A record may be met again in each epoch; its error names its place. */
+  readonly #errors = new Set<string>();
 
   constructor(skip: boolean) {
     this.#skip = skip;
   }
 
+  get count(): number {
+    return this.#errors.size;
+  }
+
   readonly add = (error: unknown): void => {
-    if (!this.#skip || !(error instanceof GlmError) || error.code === 'GLM_IO') throw error;
-    this.count++;
+    if (!this.#skip || !(error instanceof GlmError) || !countable.includes(error.code)) throw error;
+    this.#errors.add(error.message);
   };
 }
+
+/** Errors that are about one record. */
+const countable: readonly string[] = ['GLM_DATA', 'GLM_TOKENIZER', 'GLM_NO_MASK', 'GLM_CONTEXT_LENGTH'];

@@ -13,8 +13,20 @@ import { classScores } from '../model/decisions.js';
 import type { SpecialTokens } from '../text/special-tokens.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { dataError, type Fields, objectsOf } from './data-files.js';
+import { type Classes, PreparedClassifier } from './classifier.js';
 import { context, example } from './input.js';
-import type { Prediction, PreparedTask, PrepareOptions, Task, TaskRecord, TaskSettings } from './task.js';
+import { shorten } from './shorten.js';
+import {
+  checkTaskOptions,
+  configurationFor,
+  type Prediction,
+  type PreparedTask,
+  type PrepareOptions,
+  type Scores,
+  type Task,
+  type TaskRecord,
+  type TaskSettings,
+} from './task.js';
 
 /** The blank of a pattern. */
 export const blank: unique symbol = Symbol('blank');
@@ -57,6 +69,8 @@ export interface ClozeTask<Record extends ClozeRecord> {
   read(line: Fields): Iterable<Record>;
   /** Ways to word a record; the first is the default. */
   patterns: readonly ((record: Record) => Question)[];
+  /** For learning a classifier instead; left out where the answers are not one of a few labels. */
+  classifier?: Classes<Record>;
   /** Whether answers are texts of any length that differ between records, rather than one word for each label. */
   freeAnswers?: boolean;
   /** The right answer is learned to be written too, not only to be chosen (the original's `--loss-func mix`). */
@@ -65,12 +79,14 @@ export interface ClozeTask<Record extends ClozeRecord> {
   gather?(records: readonly Record[]): Record[];
   /** Whether there is something to learn from a record. Default: all have. */
   learns?(record: Record): boolean;
-  score(records: readonly Record[], predictions: readonly Prediction[]): { [metric: string]: number };
+  score(records: readonly Record[], predictions: readonly Prediction[]): Scores;
   bestBy?: string;
   predictionLines(records: readonly Record[], predictions: readonly Prediction[]): string[];
 }
 
 export interface ClozeOptions extends PrepareOptions {
+  /** Learns a classifier on [CLS] rather than to fill a blank. Default false. */
+  classifier?: boolean | undefined;
   /** Words of labels may be of several tokens. Default false: each has to be one token. */
   multiToken?: boolean | undefined;
 }
@@ -79,21 +95,23 @@ export interface ClozeOptions extends PrepareOptions {
 const settings: TaskSettings = {
   epochs: 20,
   batchSize: 16,
+  evaluationBatchSize: 32,
   optimizer: { learningRate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 },
   warmup: 0.1,
   schedule: { style: 'linear', ratio: 0.1 },
   labelSmoothing: 0,
 };
 
-/** A task that is fine-tuned by filling blanks. */
-export function clozeTask<Record extends ClozeRecord>(
-  task: ClozeTask<Record>,
-): Omit<Task<Record>, 'prepare'> & { prepare(options: ClozeOptions): Promise<PreparedClozeTask<Record>> } {
+/** A task that is fine-tuned by filling blanks, or by learning a classifier. */
+export function clozeTask<Record extends ClozeRecord>(task: ClozeTask<Record>): Task<Record> {
+  const { classifier } = task;
   return {
     name: task.name,
     description: task.description,
     settings: { ...settings, ...task.settings },
     bestBy: task.bestBy ?? 'accuracy',
+    adapt: (config, options) =>
+      configurationFor(config, options, options['classifier'] === true ? classifier?.labels : 0),
     learns: (record) => task.learns?.(record) ?? true,
     async *read(file, bad) {
       const gathered: Record[] = [];
@@ -108,22 +126,36 @@ export function clozeTask<Record extends ClozeRecord>(
       }
       if (task.gather !== undefined) yield* task.gather(gathered);
     },
-    async prepare(options) {
-      const { pattern = 0 } = options;
-      const word = task.patterns[pattern];
-      if (word === undefined) {
-        throw new GlmError(
-          'GLM_INVALID_ARGUMENT',
-          `expected a pattern of ${task.name} from 0 to ${task.patterns.length - 1}, found ${pattern}`,
-        );
-      }
-      return new PreparedClozeTask(task, word, options);
+    async prepare(options: ClozeOptions) {
+      if (classifier === undefined || options.classifier !== true) return prepareCloze(task, options);
+      checkTaskOptions(task.name, options, ['classifier', 'maxLength']);
+      return new PreparedClassifier({ ...task, classifier }, options.tokenizer, maxLengthOf(task, options));
     },
   };
 }
 
+/** A task as cloze questions. Throws `GLM_INVALID_ARGUMENT`. */
+export function prepareCloze<Record extends ClozeRecord>(
+  task: ClozeTask<Record>,
+  options: ClozeOptions,
+): PreparedClozeTask<Record> {
+  const names = ['pattern', 'maxLength', 'multiToken', ...(task.classifier ? ['classifier'] : [])];
+  checkTaskOptions(task.name, options, names);
+  const { pattern = 0 } = options;
+  const word = task.patterns[pattern];
+  if (word !== undefined) return new PreparedClozeTask(task, word, options);
+  throw new GlmError(
+    'GLM_INVALID_ARGUMENT',
+    `expected a pattern of ${task.name} from 0 to ${task.patterns.length - 1}, found ${pattern}`,
+  );
+}
+
+function maxLengthOf(task: { maxLength?: number }, { maxLength, positions = Infinity }: PrepareOptions) {
+  return maxLength ?? Math.min(task.maxLength ?? 256, positions);
+}
+
 export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTask<Record> {
-  readonly score: PreparedTask<Record>['score'];
+  readonly score: ClozeTask<Record>['score'];
   readonly predictionLines: PreparedTask<Record>['predictionLines'];
   readonly #word: (record: Record) => Question;
   readonly #tokenizer: Tokenizer;
@@ -137,7 +169,7 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
     this.predictionLines = (records, predictions) => task.predictionLines(records, predictions);
     this.#word = word;
     this.#tokenizer = options.tokenizer;
-    this.#maxLength = options.maxLength ?? Math.min(task.maxLength ?? 256, options.positions ?? Infinity);
+    this.#maxLength = maxLengthOf(task, options);
     this.#generative = task.generative ?? false;
     this.#asTexts = (task.freeAnswers ?? false) || (options.multiToken ?? false);
   }
@@ -185,19 +217,19 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
         decision: { kind: 'choices', offsets, labels, generative: this.#generative },
       };
     }
-    const words = await Promise.all(answers.map((answer) => this.#singleToken(answer)));
+    const words = await Promise.all(answers.map((answer) => this.#singleToken(record, answer)));
     const whole = await this.#example(record, texts[0]!, second, undefined);
     const decision = { kind: 'words', words: Int32Array.from(words), labels: Int32Array.of(label) } as const;
     return { ...whole, decision };
   }
 
   /** The one token of a word. */
-  async #singleToken(word: string): Promise<number> {
+  async #singleToken({ where }: Record, word: string): Promise<number> {
     const ids = await this.#tokenizer.encode(word);
     if (ids.length === 1) return ids[0]!;
     throw new GlmError(
       'GLM_TOKENIZER',
-      `expected "${word}" to be one token of the model's tokenizer, found ${ids.length}; choose another pattern, or let ` +
+      `${where}: expected "${word}" to be one token of the model's tokenizer, found ${ids.length}; choose another pattern, or let ` +
         'answers be of several tokens (multiToken)',
     );
   }
@@ -235,24 +267,6 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
     const ids = pieces.flatMap((piece) => piece.ids);
     return example(context(ids, undefined, { special }), target, special, [special.mask]);
   }
-}
-
-interface Piece {
-  ids: number[];
-  cut: boolean;
-}
-
-/** Takes tokens off the ends of what may be cut, off the longer of two texts first; false where there are not enough. */
-function shorten(first: readonly Piece[], second: readonly Piece[], tokens: number): boolean {
-  const [inFirst, inSecond] = [first, second].map((pieces) => pieces.filter(({ cut }) => cut));
-  const size = (pieces: readonly Piece[]) => pieces.reduce((sum, { ids }) => sum + ids.length, 0);
-  for (let left = tokens; left > 0; left--) {
-    const pieces = size(inFirst!) > size(inSecond!) ? inFirst! : inSecond!;
-    const last = pieces.findLast(({ ids }) => ids.length > 0);
-    if (last === undefined) return false;
-    last.ids.pop();
-  }
-  return true;
 }
 
 /** Every answer as a text in the blank. */

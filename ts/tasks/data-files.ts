@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 
 import { GlmError } from '../errors.js';
 import { ioError } from '../files.js';
+import { ParquetFile } from '../text/documents/parquet-file.js';
 
 /** A line of a file, with its place for messages. */
 export interface PlacedLine {
@@ -32,11 +33,12 @@ export async function* linesOf(file: string): AsyncGenerator<PlacedLine, void, v
   if (rest !== '') yield line(rest);
 }
 
-/** The objects of a .jsonl file. A line that is none goes to `bad`. */
+/** The objects of a .jsonl file, or the rows of a .parquet file. A line that is none goes to `bad`. */
 export async function* objectsOf(
   file: string,
   bad: (error: unknown) => void,
 ): AsyncGenerator<Fields, void, void> {
+  if (file.endsWith('.parquet')) return yield* rowsOf(file);
   for await (const { where, text } of linesOf(file)) {
     if (text.trim() === '') continue;
     try {
@@ -47,13 +49,31 @@ export async function* objectsOf(
   }
 }
 
+async function* rowsOf(file: string): AsyncGenerator<Fields, void, void> {
+  const parquet = await ParquetFile.open(file);
+  try {
+    for await (const { first, rows } of parquet.read(parquet.columns))
+      for (const [i, row] of rows.entries()) yield new Fields(`${file}: row ${first + i + 1}`, plain(row));
+  } finally {
+    await parquet.close();
+  }
+}
+
+/** A row's values as JSON has them: its whole numbers are of 64 bits. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, plain(part)]));
+}
+
 /** A `GLM_DATA` error about a place of a file. */
 export function dataError(where: string, expected: string, found: unknown): GlmError {
   const shown = typeof found === 'string' ? found : (JSON.stringify(found) ?? 'none');
   const short = shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
   return new GlmError(
     'GLM_DATA',
-    `${where}: expected ${expected}, found ${short === '' ? 'an empty text' : short}`,
+    `${where}: expected ${expected}, found ${short.trim() === '' ? 'an empty text' : short}`,
   );
 }
 
@@ -67,6 +87,11 @@ export class Fields {
       throw dataError(where, 'a JSON object', value);
     this.where = where;
     this.#value = value as Record<string, unknown>;
+  }
+
+  /** The same fields, whose place is said more closely. */
+  at(place: string): Fields {
+    return new Fields(`${this.where}, ${place}`, this.#value);
   }
 
   has(name: string): boolean {

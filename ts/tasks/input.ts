@@ -42,29 +42,50 @@ export function example(
   special: Pick<SpecialTokens, 'sop'>,
   masks: readonly (number | undefined)[],
 ): Batch {
-  const position = contextIds.findIndex((id) => masks.includes(id));
-  if (position < 0) {
+  const place = contextIds.findIndex((id) => masks.includes(id));
+  if (place < 0) {
     throw new GlmError(
       'GLM_NO_MASK',
       'expected a context with a blank, found none; it may have been cut off: give the task a larger maxLength',
     );
   }
-  const length = Math.max(1, target?.length ?? 1);
-  const total = contextIds.length + length;
+  const written = target !== undefined && target.length > 0 ? target : new Int32Array(1);
+  return exampleOfBlanks(contextIds, [{ place, target: written }], special);
+}
+
+/** What is to be written into a blank. */
+export interface BlankTarget {
+  /** Of the blank in the context. */
+  place: number;
+  target: Int32Array;
+}
+
+/** An example with several blanks: Part B writes one after the other. */
+export function exampleOfBlanks(
+  contextIds: Int32Array,
+  blanks: readonly BlankTarget[],
+  special: Pick<SpecialTokens, 'sop'>,
+): Batch {
+  const length = blanks.reduce((sum, { target }) => sum + target.length, contextIds.length);
   const batch = {
-    ids: new Int32Array(total),
-    positions: Int32Array.from({ length: total }, (_, i) => (i < contextIds.length ? i : position)),
-    blockPositions: Int32Array.from({ length: total }, (_, i) => Math.max(0, i - contextIds.length + 1)),
-    offsets: Int32Array.of(0, total),
+    ids: new Int32Array(length),
+    positions: Int32Array.from({ length }, (_, i) => i),
+    blockPositions: new Int32Array(length),
+    offsets: Int32Array.of(0, length),
     contextLengths: Int32Array.of(contextIds.length),
-    targets: new Int32Array(total),
-    lossMask: new Uint8Array(total).fill(1, contextIds.length),
+    targets: new Int32Array(length),
+    lossMask: new Uint8Array(length).fill(1, contextIds.length),
   };
   batch.ids.set(contextIds);
-  batch.ids[contextIds.length] = special.sop;
-  if (target !== undefined) {
-    batch.ids.set(target.subarray(0, length - 1), contextIds.length + 1);
-    batch.targets.set(target, contextIds.length);
+  let begin = contextIds.length;
+  for (const { place, target } of blanks) {
+    const end = begin + target.length;
+    batch.ids[begin] = special.sop;
+    batch.ids.set(target.subarray(0, -1), begin + 1);
+    batch.targets.set(target, begin);
+    batch.positions.fill(place, begin, end);
+    for (let i = begin; i < end; i++) batch.blockPositions[i] = i - begin + 1;
+    begin = end;
   }
   return batch;
 }

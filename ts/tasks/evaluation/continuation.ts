@@ -5,6 +5,7 @@ import { GlmError } from '../../errors.js';
 import type { GLM } from '../../glm.js';
 import type { SpecialTokens } from '../../text/special-tokens.js';
 import { context, example } from '../input.js';
+import { tokenizerOf } from '../tokenizer-of.js';
 
 /**
  * What a token sees of the text before it. `bidirectional`: the context as a whole and every token behind it from left to right;
@@ -26,12 +27,6 @@ export function directionFor(model: GLM, unidirectional: boolean | undefined): D
     `expected a model with a word for <|startofpiece|> (${special.sop}) to look in both directions, found a vocabulary of ` +
       `${model.config.vocab_size}; evaluate it from left to right`,
   );
-}
-
-/** Throws `GLM_TOKENIZER`. */
-export function tokenizerOf(model: GLM) {
-  if (model.tokenizer !== undefined) return model.tokenizer;
-  throw new GlmError('GLM_TOKENIZER', 'expected a model with a tokenizer, found one without');
 }
 
 export interface ContinuationOptions {

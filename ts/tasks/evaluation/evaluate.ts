@@ -4,9 +4,11 @@ import { GlmError } from '../../errors.js';
 import type { GLM } from '../../glm.js';
 import { BadRecords } from '../bad-records.js';
 import { predictRecords } from '../predict-records.js';
+import { writePredictions } from '../prediction-file.js';
 import type { Task, TaskRecord } from '../task.js';
+import { readRecords } from '../read-records.js';
 import { findTask, fineTuningTasks } from '../tasks.js';
-import { tokenizerOf } from './continuation.js';
+import { tokenizerOf } from '../tokenizer-of.js';
 import type { Evaluated, Evaluation, EvaluationContext, EvaluationOptions } from './evaluation.js';
 import { lambada } from './lambada.js';
 import { languageModel, wikitext } from './language-modelling.js';
@@ -37,7 +39,8 @@ export async function evaluate<Record extends TaskRecord>(
   const started = performance.now();
   const bad = new BadRecords(options.skipBad ?? false);
   const files = options.data === undefined ? [] : [options.data].flat();
-  const { batchSize = 8, onProgress } = options;
+  const { name, run, usualBatchSize = 8 } = findEvaluation(task);
+  const { batchSize = usualBatchSize, onProgress } = options;
   if (files.length === 0)
     throw new GlmError('GLM_INVALID_ARGUMENT', 'expected data to evaluate on, found none');
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
@@ -49,14 +52,13 @@ export async function evaluate<Record extends TaskRecord>(
     progress: (done, total) => onProgress?.({ done, total }),
     bad: bad.add,
   };
-  const { name, run } = findEvaluation(task);
   const evaluated = await run(model, context);
   return { task: name, ...evaluated, bad: bad.count, seconds: (performance.now() - started) / 1000 };
 }
 
-function findEvaluation<Record extends TaskRecord>(
-  task: string | Task<Record>,
-): Pick<Evaluation, 'name' | 'run'> {
+type Run = Pick<Evaluation, 'name' | 'run'> & { usualBatchSize?: number };
+
+function findEvaluation<Record extends TaskRecord>(task: string | Task<Record>): Run {
   if (typeof task !== 'string') return evaluationOf(task);
   if (Object.hasOwn(evaluations, task)) return evaluations[task]!;
   if (Object.hasOwn(fineTuningTasks, task)) return evaluationOf(findTask(task));
@@ -68,26 +70,29 @@ function findEvaluation<Record extends TaskRecord>(
 }
 
 /** The official metrics of a task of fine-tuning. */
-function evaluationOf<Record extends TaskRecord>(task: Task<Record>): Pick<Evaluation, 'name' | 'run'> {
+function evaluationOf<Record extends TaskRecord>(task: Task<Record>): Run {
   return {
     name: task.name,
-    async run(model, { files, bad, batchSize, taskOptions, signal, progress }) {
+    usualBatchSize: task.settings.evaluationBatchSize,
+    async run(model, context) {
+      const { files, bad, batchSize, taskOptions, signal, progress } = context;
       const tokenizer = tokenizerOf(model);
       const prepared = await task.prepare({
         positions: model.config.max_sequence_length,
         ...taskOptions,
         tokenizer,
       });
-      const records: Record[] = [];
-      for (const file of files) for await (const record of task.read(file, bad)) records.push(record);
+      const { records, predictions } = await predictRecords(
+        prepared,
+        model,
+        await readRecords(task, files, { add: bad }),
+        { together: batchSize, bad: { add: bad }, signal, progress },
+      );
       if (records.length === 0)
         throw new GlmError('GLM_DATA', `expected records in ${files.join(', ')}, found none`);
-      const predictions = await predictRecords(prepared, model, records, {
-        together: batchSize,
-        signal,
-        progress,
-      });
-      return { metrics: prepared.score(records, predictions), examples: records.length };
+      if (context.predictions !== undefined)
+        await writePredictions(context.predictions, prepared.predictionLines(records, predictions));
+      return { metrics: await prepared.score(records, predictions), examples: records.length };
     },
   };
 }

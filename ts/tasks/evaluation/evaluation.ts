@@ -13,10 +13,12 @@ export interface EvaluationOptions {
   overlap?: number | undefined;
   /** Scores of choices are divided by (number of tokens) ** lengthPenalty. Default 0. */
   lengthPenalty?: number | undefined;
-  /** Examples that are computed together. Default 8. */
+  /** Examples that are computed together. Default 8, or the fine-tuning task's. */
   batchSize?: number | undefined;
   /** Counts records that say something wrong, and goes on without them. Default false: the first one throws. */
   skipBad?: boolean | undefined;
+  /** File that gets what the model answers in a fine-tuning task, in the form that the benchmark takes. */
+  predictions?: string | undefined;
   /** Options of a fine-tuning task: pattern, maxLength, … */
   taskOptions?: Record<string, unknown> | undefined;
   signal?: AbortSignal | undefined;

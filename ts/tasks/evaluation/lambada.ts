@@ -8,7 +8,8 @@ import { sum } from '../../model/gradients.js';
 import { predictTokens } from '../../model/predictions.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { dataError, objectsOf } from '../data-files.js';
-import { continuation, type Direction, directionFor, tokenizerOf } from './continuation.js';
+import { tokenizerOf } from '../tokenizer-of.js';
+import { continuation, type Direction, directionFor } from './continuation.js';
 import { type Evaluation, sequenceLengthFor } from './evaluation.js';
 import { checkFinite, scoreExamples } from './score-examples.js';
 

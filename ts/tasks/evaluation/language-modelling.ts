@@ -7,8 +7,9 @@ import { ioError } from '../../files.js';
 import type { GLM } from '../../glm.js';
 import { adjustedPerplexity, perplexity } from '../../metrics/perplexity.js';
 import { losses, sum } from '../../model/gradients.js';
-import { linesOf, objectsOf } from '../data-files.js';
-import { directionFor, tokenizerOf } from './continuation.js';
+import { dataError, linesOf, objectsOf } from '../data-files.js';
+import { tokenizerOf } from '../tokenizer-of.js';
+import { directionFor } from './continuation.js';
 import { type Evaluated, type Evaluation, type EvaluationContext, sequenceLengthFor } from './evaluation.js';
 import { checkFinite, scoreExamples } from './score-examples.js';
 import { detokenizeWikitext } from './wikitext-detokenizer.js';
@@ -18,7 +19,7 @@ import { windowCount, type WindowOptions, windows } from './windows.js';
 export const wikitext: Evaluation = {
   name: 'wikitext',
   description: 'WikiText-103: perplexity on wiki.test.tokens, of a word as the file has them',
-  run: (model, context) => evaluatePerplexity(model, wholeFiles(context.files), context, 256),
+  run: (model, context) => evaluatePerplexity(model, wholeFiles(context), context, 256),
 };
 
 /** Any texts, one a line, or the field `text` of .jsonl files. */
@@ -36,18 +37,33 @@ interface Text {
 
 const wordCount = (text: string) => text.trim().split(' ').length;
 
-async function* wholeFiles(files: readonly string[]): AsyncGenerator<Text, void, void> {
+async function* wholeFiles({ files, bad }: EvaluationContext): AsyncGenerator<Text, void, void> {
   for (const file of files) {
-    const text = await readFile(file, 'utf8').catch((error: unknown) => {
-      throw ioError(`cannot read ${file}`, error);
-    });
+    const text = await (file.endsWith('.parquet') ? rowsOf(file, bad) : textOf(file));
     yield { text: detokenizeWikitext(text), words: wordCount(text) };
   }
 }
 
+function textOf(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw ioError(`cannot read ${file}`, error);
+  });
+}
+
+/** The file as the Hub has it: a row for each line, where an empty line has lost its space. */
+async function rowsOf(file: string, bad: (error: unknown) => void): Promise<string> {
+  const lines: string[] = [];
+  for await (const row of objectsOf(file, bad)) {
+    const line = row.get('text');
+    if (typeof line === 'string') lines.push(line === '' ? ' \n' : line);
+    else bad(dataError(row.where, 'a text in the column text', line));
+  }
+  return lines.join('');
+}
+
 async function* textsOf({ files, bad }: EvaluationContext): AsyncGenerator<Text, void, void> {
   for (const file of files) {
-    if (file.endsWith('.jsonl')) {
+    if (/\.(jsonl|parquet)$/.test(file)) {
       for await (const line of objectsOf(file, bad)) {
         try {
           const text = line.text('text').trim();

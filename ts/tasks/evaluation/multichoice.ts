@@ -7,7 +7,8 @@ import { losses, sum } from '../../model/gradients.js';
 import { blankName } from '../../text/special-tokens.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { dataError, type Fields, objectsOf } from '../data-files.js';
-import { continuation, type Direction, directionFor, tokenizerOf } from './continuation.js';
+import { tokenizerOf } from '../tokenizer-of.js';
+import { continuation, type Direction, directionFor } from './continuation.js';
 import { type Evaluation, type EvaluationContext, sequenceLengthFor } from './evaluation.js';
 import { scoreExamples } from './score-examples.js';
 

@@ -30,7 +30,7 @@ const following =
   (answers: string[]) =>
   ({ passage, question }: BoolQ): Question => ({
     parts: [
-      'Based on the following passage ',
+      'Based on the following passage',
       cuttable(` ${question}`),
       '?',
       blank,
@@ -53,6 +53,7 @@ export const boolq = clozeTask<BoolQ>({
       label: line.label(labels),
     };
   },
+  classifier: { labels: 2, texts: ({ passage, question }) => [passage, question] },
   patterns: [
     question(noYes),
     question(falseTrue),

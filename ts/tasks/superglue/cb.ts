@@ -12,6 +12,7 @@ export const cb = clozeTask<Entailment>({
   description: 'SuperGLUE CB: entailment, contradiction or neither',
   settings: { epochs: 50 },
   read: readEntailment(labels),
+  classifier: { labels: 3, texts: ({ premise, hypothesis }) => [premise, hypothesis] },
   patterns: [
     ...entailmentPatterns([' Yes', ' No', ' Maybe']),
     ({ premise, hypothesis }) => ({

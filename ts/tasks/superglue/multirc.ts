@@ -16,6 +16,8 @@ const noYes = [' No', ' Yes'];
 const passageOf = ({ passage }: MultiRc) => cuttable(withoutFinalPunctuation(passage.trimEnd()));
 const questionOf = ({ question }: MultiRc) => ` ${withoutFinalPunctuation(question.trimEnd())}`;
 
+const asked = (record: MultiRc) => [passageOf(record), '.', ' Question:', questionOf(record), '?'];
+
 export const multirc = clozeTask<MultiRc>({
   name: 'multirc',
   description: 'SuperGLUE MultiRC: all right answers to a question about a passage',
@@ -38,31 +40,27 @@ export const multirc = clozeTask<MultiRc>({
       }
     }
   },
+  classifier: { labels: 2, texts: ({ passage, question, answer }) => [passage, `${question} ${answer}`] },
   patterns: [
     (record) => ({
-      parts: [
-        passageOf(record),
-        '. Question:',
-        questionOf(record),
-        '? Is it',
-        ` ${record.answer}`,
-        '?',
-        blank,
-        '.',
-      ],
+      parts: [...asked(record), ' Is it', ` ${record.answer}`, '?', blank, '.'],
       answers: noYes,
     }),
     (record) => ({
-      parts: [passageOf(record), '. Question:', questionOf(record), '? Is the correct answer "', record.answer, '"?', blank, '.'], // prettier-ignore
+      parts: [...asked(record), ' Is the correct answer "', record.answer, '"?', blank, '.'],
       answers: noYes,
     }),
     (record) => ({
-      parts: [passageOf(record), '. Based on the previous passage,', questionOf(record), '? Is "', record.answer, '" a correct answer?', blank, '.'], // prettier-ignore
+      parts: [passageOf(record), '. Based on the previous passage,', questionOf(record), '?', ' Is "', record.answer, '" a correct answer?', blank, '.'], // prettier-ignore
       answers: noYes,
     }),
     (record) => ({
       parts: [passageOf(record), questionOf(record), '- [', blank, ']', record.answer],
       answers: [' False', ' True'],
+    }),
+    (record) => ({
+      parts: [...asked(record), ` ${record.answer}`, '?', blank, '.'],
+      answers: noYes,
     }),
   ],
   score: (records, predictions) =>

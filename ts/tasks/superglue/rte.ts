@@ -13,6 +13,7 @@ export const rte = clozeTask<Entailment>({
   description: 'SuperGLUE RTE: does the premise entail the hypothesis?',
   settings: { epochs: 50 },
   read: readEntailment(labels),
+  classifier: { labels: 2, texts: ({ premise, hypothesis }) => [premise, hypothesis] },
   patterns: [
     ...entailmentPatterns([' Yes', ' No']),
     ({ premise, hypothesis }) => ({

@@ -28,6 +28,10 @@ export const wic = clozeTask<Wic>({
       label: line.label(labels),
     };
   },
+  classifier: {
+    labels: 2,
+    texts: ({ word, sentence1, sentence2 }) => [`${word}: ${sentence1}`, sentence2],
+  },
   patterns: [
     ({ word, sentence1, sentence2 }) => ({
       parts: [cuttable(`"${sentence1}" / "${sentence2}"`), ` Similar sense of "${word}"?`, blank, '.'],
@@ -43,7 +47,7 @@ export const wic = clozeTask<Wic>({
       answers: noYes,
     }),
     ({ word, sentence1, sentence2 }) => ({
-      parts: [word, ' . Sense (1) (a)', cuttable(` "${sentence1}"`), ' (', blank, ') "', sentence2, '"'],
+      parts: [word, ' .', ' Sense (1) (a) "', cuttable(sentence1), '"', ' (', blank, ') "', sentence2, '"'],
       answers: ['2', 'b'],
     }),
   ],

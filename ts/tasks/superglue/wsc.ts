@@ -5,7 +5,16 @@
  */
 
 import type { GLM } from '../../glm.js';
-import { blank, clozeTask, type ClozeOptions, type ClozeRecord, cuttable, type Question } from '../cloze.js';
+import {
+  blank,
+  type ClozeOptions,
+  type ClozeRecord,
+  type ClozeTask,
+  clozeTask,
+  cuttable,
+  prepareCloze,
+  type Question,
+} from '../cloze.js';
 import { dataError } from '../data-files.js';
 import type { Task } from '../task.js';
 import { labelAccuracy } from './metrics.js';
@@ -29,7 +38,7 @@ const ask =
     answers: [span, ...others].map((answer) => ` ${answer}`),
   });
 
-const cloze = clozeTask<Wsc>({
+const cloze: ClozeTask<Wsc> = {
   name: 'wsc',
   description: 'SuperGLUE WSC: what a pronoun refers to',
   settings: { epochs: 50 },
@@ -74,7 +83,7 @@ const cloze = clozeTask<Wsc>({
     records.map(({ idx }, i) =>
       JSON.stringify({ idx, label: predictions[i]!.choice === 1 ? 'True' : 'False' }),
     ),
-});
+};
 
 const words = (text: string) => new Set(text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []);
 
@@ -89,9 +98,9 @@ function agree(first: string, second: string): boolean {
 
 /** The choice of a prediction is 1 where the pronoun refers to the span. */
 export const wsc: Task<Wsc> = {
-  ...cloze,
+  ...clozeTask(cloze),
   async prepare(options: ClozeOptions) {
-    const prepared = await cloze.prepare(options);
+    const prepared = prepareCloze(cloze, options);
     const { special } = options.tokenizer;
     return {
       examples: (records) => prepared.examples(records),

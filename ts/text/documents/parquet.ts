@@ -1,27 +1,16 @@
-import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createGunzip } from 'node:zlib';
-import {
-  type AsyncBuffer,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { GlmError } from '../../errors.js';
 import { ioError } from '../../files.js';
-import { openForReading, readExactly } from '../../io/positional-read.js';
+import { openForReading } from '../../io/positional-read.js';
 import type { Source } from './sources.js';
 import { documentStretches } from './json-lines.js';
+import { ParquetFile } from './parquet-file.js';
 import type { DocumentReader, Part, Stretch } from './reader.js';
-
-/** Rows that are in memory at a time where the file says where its pages are; otherwise it is a row group. */
-const rowsAtATime = 1024;
 
 /** A column of a Parquet file, a document per row. A part is a row group. */
 export class ParquetReader implements DocumentReader {
@@ -29,123 +18,56 @@ export class ParquetReader implements DocumentReader {
   consumed = 0;
   readonly #source: Source;
   readonly #field: string;
-  readonly #handle: FileHandle;
-  readonly #buffer: AsyncBuffer;
-  readonly #metadata: FileMetaData;
+  readonly #file: ParquetFile;
 
-  private constructor(
-    source: Source,
-    field: string,
-    handle: FileHandle,
-    buffer: AsyncBuffer,
-    metadata: FileMetaData,
-  ) {
+  private constructor(source: Source, field: string, file: ParquetFile) {
     this.#source = source;
     this.#field = field;
-    this.#handle = handle;
-    this.#buffer = buffer;
-    this.#metadata = metadata;
+    this.#file = file;
   }
 
   static async open(source: Source, field: string): Promise<ParquetReader> {
-    const handle = source.gzip ? await unpack(source.file) : await openForReading(source.file);
+    const file = await ParquetFile.open(source.file, () =>
+      source.gzip ? unpack(source.file) : openForReading(source.file),
+    );
     try {
-      const { size } = await handle.stat();
-      const buffer: AsyncBuffer = {
-        byteLength: size,
-        async slice(start, end = size) {
-          const bytes = new Uint8Array(end - start);
-          await readExactly(source.file, handle, bytes, start);
-          return bytes.buffer;
-        },
-      };
-      const metadata = await parquetMetadataAsync(buffer).catch((error: unknown) => {
-        throw unreadable(source, 'a Parquet file', error);
-      });
-      checkColumn(source, field, metadata);
-      return new ParquetReader(source, field, handle, buffer, metadata);
+      checkColumn(source, field, file.columns);
+      return new ParquetReader(source, field, file);
     } catch (error) {
-      await handle.close();
+      await file.close();
       throw error;
     }
   }
 
   async *read({ from, to }: Part): AsyncGenerator<readonly Stretch[], void, undefined> {
-    const groups = this.#metadata.row_groups;
-    let row = groups.slice(0, from).reduce((sum, { num_rows }) => sum + Number(num_rows), 0);
-    for (const group of groups.slice(from, to)) {
-      const groupEnd = row + Number(group.num_rows);
-      const hasPages = group.columns.every(({ offset_index_offset }) => offset_index_offset !== undefined);
-      const step = hasPages ? rowsAtATime : Infinity;
-      for (; row < groupEnd; row = Math.min(row + step, groupEnd)) {
-        yield* this.#readRows(row, Math.min(row + step, groupEnd), hasPages);
-      }
-    }
-    this.ended = to >= groups.length;
-    this.consumed = Math.floor((this.#source.size * Math.min(to, groups.length)) / groups.length);
+    for await (const { first, rows } of this.#file.read([this.#field], from, to))
+      for (const [i, row] of rows.entries()) yield documentStretches(this.#text(row[this.#field], first + i));
+    const { rowGroups } = this.#file;
+    this.ended = to >= rowGroups;
+    this.consumed = Math.floor((this.#source.size * Math.min(to, rowGroups)) / rowGroups);
   }
 
-  async *#readRows(
-    rowStart: number,
-    rowEnd: number,
-    useOffsetIndex: boolean,
-  ): AsyncGenerator<readonly Stretch[], void, undefined> {
-    const found = await parquetReadObjects({
-      file: this.#buffer,
-      metadata: this.#metadata,
-      columns: [this.#field],
-      rowStart,
-      rowEnd,
-      useOffsetIndex,
-      compressors,
-      parsers: { stringFromBytes: decodeStrictly },
-    }).catch((error: unknown) => {
-      throw unreadable(this.#source, `readable data in rows ${rowStart + 1} to ${rowEnd}`, error);
-    });
-    for (const [i, row] of found.entries()) {
-      const text: unknown = row[this.#field];
-      if (typeof text === 'string') {
-        yield documentStretches(text);
-        continue;
-      }
-      throw new GlmError(
-        'GLM_DATA',
-        `${this.#source.file}: row ${rowStart + i + 1}: expected a string in the column ${JSON.stringify(this.#field)}, found ` +
-          `${text === null || text === undefined ? 'null' : typeof text}`,
-      );
-    }
+  #text(value: unknown, row: number): string {
+    if (typeof value === 'string') return value;
+    throw new GlmError(
+      'GLM_DATA',
+      `${this.#source.file}: row ${row + 1}: expected a string in the column ${JSON.stringify(this.#field)}, found ` +
+        `${value === null || value === undefined ? 'null' : typeof value}`,
+    );
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#file.close();
   }
 }
 
-function checkColumn(source: Source, field: string, metadata: FileMetaData): void {
-  const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
+function checkColumn(source: Source, field: string, columns: readonly string[]): void {
   if (columns.includes(field)) return;
   const found = columns.slice(0, 10).map((name) => JSON.stringify(name));
   throw new GlmError(
     'GLM_DATA',
     `${source.file}: expected the column ${JSON.stringify(field)}, found ${found.join(', ')}; name the one that holds ` +
       `the text with the option \`field\``,
-  );
-}
-
-function decodeStrictly(bytes: Uint8Array): string {
-  if (!isUtf8(bytes)) throw new Error('a string that is not UTF-8');
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-}
-
-function unreadable(source: Source, expected: string, error: unknown): GlmError {
-  if (error instanceof GlmError) return error;
-  const found = error instanceof Error ? error.message : String(error);
-  return new GlmError(
-    'GLM_DATA',
-    `${source.file}: expected ${expected}, found what cannot be read (${found})`,
-    {
-      cause: error,
-    },
   );
 }
 

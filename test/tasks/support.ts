@@ -1,0 +1,27 @@
+import type { Batch } from '../../ts/data/batch.js';
+import { readRecords } from '../../ts/tasks/read-records.js';
+import { findTask } from '../../ts/tasks/tasks.js';
+import type { TaskRecord } from '../../ts/tasks/task.js';
+import type { Tokenizer } from '../../ts/text/tokenizer.js';
+
+/** Throws at the first bad record. */
+export const strict = {
+  add: (error: unknown) => {
+    throw error;
+  },
+};
+
+export const noDraw = { seed: 0, epoch: 0 };
+
+/** The records of a file, as the task reads them. */
+export const recordsOf = (name: string, file: string): Promise<TaskRecord[]> =>
+  readRecords(findTask(name), file, strict);
+
+/** The only example of a batch as texts: its context, and what is to be written. */
+export async function shown(batch: Batch, tokenizer: Tokenizer): Promise<[context: string, target: string]> {
+  const length = batch.contextLengths[0]!;
+  return [
+    await tokenizer.decode(batch.ids.slice(0, length)),
+    await tokenizer.decode(batch.targets!.slice(length)),
+  ];
+}
