@@ -147,6 +147,23 @@ bad('abort: rejects with the reason, or returns what there is', async () => {
   assert.is(model.network.device.memory().inUse, before, 'caches of aborted fills are free');
 });
 
+bad('one signal for many calls: all end, and node warns of nothing', async () => {
+  using model = await smallModel();
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  const controller = new AbortController();
+  const options = { maxTokens: 95, minTokens: 95, signal: controller.signal, special };
+  const fills = Array.from({ length: 30 }, () =>
+    model.fill(context, options).catch((error: unknown) => error),
+  );
+  setTimeout(() => controller.abort('enough'), 5);
+  assert.equal(await Promise.all(fills), new Array(30).fill('enough'));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', note);
+  assert.equal(warnings, []);
+});
+
 bad('a text without a blank is continued; a model that has none says so', async () => {
   using model = await textModel('bpe');
   const { blanks, text, ids } = await model.fill('Nobody in the village', { maxTokens: 5, minTokens: 5 });

@@ -72,6 +72,15 @@ score('bad input: a GlmError that says which', async () => {
   assert.is(await codeOf(model.score(context, [Int32Array.of(60)], { special })), 'GLM_INVALID_ARGUMENT');
   assert.is(await codeOf(model.score(context, ['text'], { special })), 'GLM_INVALID_ARGUMENT');
   assert.is(await codeOf(model.score(context, choices)), 'GLM_INVALID_ARGUMENT', 'no special tokens');
+  for (const wrong of [choices[0], [choices], 'text'] as unknown as Int32Array[][]) {
+    assert.is(await codeOf(model.score(context, wrong, { special })), 'GLM_INVALID_ARGUMENT');
+  }
+  for (const lengthPenalty of ['1', NaN] as number[]) {
+    assert.is(
+      await codeOf(model.score(context, choices, { special, lengthPenalty })),
+      'GLM_INVALID_ARGUMENT',
+    );
+  }
   assert.is(await codeOf(model.score([context], [choices, choices], { special })), 'GLM_INVALID_ARGUMENT');
   assert.is(await codeOf(model.score(Int32Array.of(1, 2), choices, { special })), 'GLM_NO_MASK');
   assert.is(

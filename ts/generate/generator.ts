@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 
 import { GlmError } from '../errors.js';
 import { positionRows } from '../model/config.js';
@@ -70,7 +71,7 @@ export class Generator {
     };
     const task = streamTask(await this.#sequence(input, decoding, queue), queue);
     if (signal?.aborted) abort();
-    signal?.addEventListener('abort', abort);
+    listen(signal, abort);
     try {
       for (;;) {
         this.#check();
@@ -99,8 +100,7 @@ export class Generator {
     options: ScoreOptions = {},
   ): Promise<Float32Array | Float32Array[]> {
     this.#check();
-    const inputs = (Array.isArray(input) ? input : [input]) as readonly PromptInput[];
-    const scores = await scoreTexts(inputs, Array.isArray(input) ? choices : [choices as Choices], options, {
+    const scores = await scoreTexts(input, choices, options, {
       network: this.#network,
       tokenizer: this.#tokenizer,
       limits: this.#limits,
@@ -166,7 +166,7 @@ export class Generator {
           abort();
           return;
         }
-        signal?.addEventListener('abort', abort);
+        listen(signal, abort);
         tasks = sequences.map((sequence) => ({
           sequence,
           advanced: () => {
@@ -183,6 +183,13 @@ export class Generator {
       for (const task of tasks) this.#scheduler.forget(task);
     }
   }
+}
+
+/** Calls `abort` when the signal says so. One signal may be for any number of calls: node need not warn of many. */
+function listen(signal: AbortSignal | undefined, abort: () => void): void {
+  if (signal === undefined) return;
+  setMaxListeners(0, signal);
+  signal.addEventListener('abort', abort);
 }
 
 function streamTask(sequence: Sequence, queue: ChunkQueue): Task {

@@ -47,9 +47,9 @@ interface Context {
 /** Texts that are computed together: this bounds the memory of activations. */
 const mostTokens = 1024;
 
-/** The scores of each text's choices. `choices` has one list for all texts, or one for each. */
+/** The scores of each text's choices. `choices` has one list for all texts, or, where there are many, one for each. */
 export async function scoreTexts(
-  inputs: readonly PromptInput[],
+  input: PromptInput | readonly PromptInput[],
   choices: Choices | readonly Choices[],
   options: ScoreOptions,
   context: Context,
@@ -58,14 +58,15 @@ export async function scoreTexts(
   const { endToken = false, lengthPenalty = 0 } = options;
   if (typeof endToken !== 'boolean')
     throw invalid(`expected endToken to be true or false, found ${String(endToken)}`);
-  if (!(Math.abs(lengthPenalty) <= 100)) {
+  if (typeof lengthPenalty !== 'number' || !(Math.abs(lengthPenalty) <= 100)) {
     throw invalid(`expected lengthPenalty to be a number from -100 to 100, found ${String(lengthPenalty)}`);
   }
   const signal = resolveSignal(options.signal);
   const special = resolveSpecial('score', options.special, context.limits);
   signal?.throwIfAborted();
 
-  const lists = choiceLists(inputs, choices);
+  const inputs = (Array.isArray(input) ? input : [input]) as readonly PromptInput[];
+  const lists = choiceLists(inputs, choices, Array.isArray(input));
   const texts = await Promise.all(
     inputs.map(async (input, i): Promise<ScoredText> => {
       const prompt = await readPrompt(input, context.network.config, special, context.tokenizer);
@@ -87,19 +88,19 @@ export async function scoreTexts(
   return scores;
 }
 
-function choiceLists(inputs: readonly PromptInput[], choices: unknown): Choices[] {
+function choiceLists(inputs: readonly PromptInput[], choices: unknown, areMany: boolean): Choices[] {
   const isChoice = (value: unknown) => typeof value === 'string' || value instanceof Int32Array;
   const isList = (value: unknown): value is Choices =>
     Array.isArray(value) && value.length > 0 && value.every(isChoice);
   if (isList(choices)) return inputs.map(() => choices);
-  if (Array.isArray(choices) && choices.every(isList)) {
+  if (areMany && Array.isArray(choices) && choices.every(isList)) {
     if (choices.length === inputs.length) return choices;
     throw invalid(
       `expected a list of choices for each of ${inputs.length} texts, found ${choices.length} lists`,
     );
   }
   throw invalid(
-    'expected choices to be texts or Int32Arrays, at least one, or a list of such lists, one for each text',
+    'expected choices to be a list of texts or Int32Arrays, at least one, or for many texts a list of such lists, one for each',
   );
 }
 
