@@ -128,6 +128,7 @@ export interface NativeDevice {
   /** Bytes of live tensors, the most there have been, and bytes held. */
   memory(): { inUse: number; peak: number; reserved: number };
   resetPeak(): void;
+  /** Gives free memory back to the system, once the work under way has ended; not waited for. */
   trim(): void;
   synchronize(): Promise<void>;
 
