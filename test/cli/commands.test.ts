@@ -29,8 +29,9 @@ commands('--help and --version: status 0, on stdout', async () => {
 });
 
 commands('--help of each command says what it takes', async () => {
-  for (const name of names) {
-    const { status, stdout } = await glm(name, '--help');
+  const helps = await Promise.all(names.map((name) => glm(name, '--help')));
+  for (const [i, { status, stdout }] of helps.entries()) {
+    const name = names[i]!;
     assert.is(status, 0, name);
     assert.match(stdout, `Usage: glm ${name}`);
     assert.match(stdout, '--json');
