@@ -9,15 +9,15 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(options_avx2 -mavx2 -mfma -mf16c -mbmi2)
   set(options_avx512 ${options_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
   set(options_avx512bf16 ${options_avx512} -mavx512bf16)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  set(instruction_sets neon) # every arm64 processor has it, and the compiler's vectors become it
 else()
-  # arm64: the baseline has NEON.
   set(instruction_sets generic)
-  set(options_generic)
 endif()
 
 # The sources are the same for all of them, so it is enough to have one instrumented, which scripts/sanitize.mjs then asks
 # for; the others need only compile, fast.
-set(sanitized_instruction_set generic)
+list(GET instruction_sets 0 sanitized_instruction_set)
 if("avx2" IN_LIST instruction_sets)
   set(sanitized_instruction_set avx2)
 endif()

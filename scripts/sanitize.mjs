@@ -51,7 +51,7 @@ const { status, signal } = spawnSync(command, commandArguments, {
     GLM_SANITIZER: name,
     TEST_TIME_LIMIT: process.env.TEST_TIME_LIMIT ?? '900',
     // The set of kernels that cmake/cpu.cmake instruments.
-    GLM_INSTRUCTION_SET: os.arch() === 'x64' ? 'avx2' : 'generic',
+    GLM_INSTRUCTION_SET: os.arch() === 'x64' ? 'avx2' : os.arch() === 'arm64' ? 'neon' : 'generic',
   },
 });
 const ours = readdirSync(reports)

@@ -24,7 +24,7 @@ export interface DeviceOptions {
   dtype?: 'float32' | 'bfloat16';
   /** Compute threads on the CPU. Default: all processors. */
   threads?: number;
-  /** Forces the CPU kernels of an instruction set: `avx512bf16`, `avx512`, `avx2`, `generic`. Default: the best here. */
+  /** Forces the CPU kernels of an instruction set: `avx512bf16`, `avx512`, `avx2`, `generic`, or `neon`. Default: the best here. */
   instructionSet?: string;
 }
 

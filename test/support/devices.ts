@@ -17,7 +17,7 @@ export interface TestDevice {
   options: DeviceOptions;
 }
 
-const instructionSets = ['generic', 'avx2', 'avx512', 'avx512bf16'];
+const instructionSets = ['generic', 'avx2', 'avx512', 'avx512bf16', 'neon'];
 
 const names = process.env.GLM_TEST_DEVICES?.split(',');
 const all = [...instructionSets.map((name) => [name, cpu] as const), ['cuda', cuda] as const];

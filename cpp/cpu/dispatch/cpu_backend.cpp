@@ -36,7 +36,11 @@ constexpr InstructionSet kInstructionSets[] = {
      },
      cpu::make_kernels_avx2},
 #endif
+#if defined(__aarch64__)
+    {"neon", [] { return true; }, cpu::make_kernels_neon},
+#else
     {"generic", [] { return true; }, cpu::make_kernels_generic},
+#endif
 };
 
 const InstructionSet& choose(const std::string& wanted) {
@@ -48,8 +52,10 @@ const InstructionSet& choose(const std::string& wanted) {
       return set;
     }
   }
-  fail(Code::kInvalidArgument,
-       "expected the instruction set to be avx512bf16, avx512, avx2 or generic, found \"", wanted,
+  std::string known;
+  for (const InstructionSet& set : kInstructionSets)
+    known += (known.empty() ? "" : ", ") + std::string(set.name);
+  fail(Code::kInvalidArgument, "expected an instruction set of this build (", known, "), found \"", wanted,
        "\"; leave it out to use the best one");
 }
 

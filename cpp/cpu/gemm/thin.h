@@ -87,7 +87,7 @@ GLM_INLINE WordVector<Word> load_b(const T* p, int64_t depth) {
 
 /// Makes the compiler load `v` into a register now.
 template <class Vector>
-GLM_INLINE void settle(Vector& v) {
+GLM_INLINE void settle([[maybe_unused]] Vector& v) {
 #if defined(__x86_64__)
   __asm__("" : "+x"(v));
 #endif
