@@ -66,7 +66,7 @@ async function main(): Promise<void> {
     const isDone = existsSync(path.join(out, `${variant}-${seed}`, 'result.json'));
     if (values.report === undefined || isDone) results.push(await run(variant, seed, text, settings, out));
   }
-  const file = await writeExperiment(values.report ?? out, { settings, text, results });
+  const file = await writeExperiment(values.report ?? out, { settings, text, results, planned: runs(full) });
   console.log(`The tables are in ${file}`);
   await text.train.close();
   await text.heldOut.close();

@@ -12,12 +12,14 @@ export interface ExperimentResults {
   settings: Settings;
   text: Pick<ExperimentText, 'train' | 'heldOut'>;
   results: readonly RunResult[];
+  /** All runs, done or not. */
+  planned: readonly (readonly [variant: string, seed: number])[];
 }
 
 /** Writes `experiment.md`, and beside it `experiment/` with the plots and the raw numbers. Gives the path of the first. */
 export async function writeExperiment(
   folder: string,
-  { settings, text, results }: ExperimentResults,
+  { settings, text, results, planned }: ExperimentResults,
 ): Promise<string> {
   const { train, heldOut } = text;
   const sizes = ({ documents, tokens }: { documents: number; tokens: number }) => ({ documents, tokens });
@@ -32,11 +34,11 @@ export async function writeExperiment(
   for (const [name, plot] of Object.entries(plots(results)))
     await writeFileAtomically(path.join(beside, `${name}.svg`), plot);
   const file = path.join(folder, 'experiment.md');
-  await writeFileAtomically(file, page({ settings, text, results }));
+  await writeFileAtomically(file, page({ settings, text, results, planned }));
   return file;
 }
 
-function page({ settings, text, results }: ExperimentResults): string {
+function page({ settings, text, results, planned }: ExperimentResults): string {
   const { layers, hidden, heads, maxLength, steps, batchSize, learningRate } = settings;
   const parameters = ((results[0]?.parameters ?? 0) / 1e6).toFixed(1);
   const seen = (steps * batchSize * (maxLength - 1)) / 1e6;
@@ -51,7 +53,7 @@ Short blanks and long documents half and half, AdamW with learning rate ${learni
 ${text.heldOut.tokens} tokens that no model has seen.
 
 ${variantList(results)}
-
+${missing(results, planned)}
 ## Both directions against one
 
 Perplexity of a token of the held-out text in windows of ${maxLength - 1} tokens, of which half are scored and the half before them is
@@ -91,6 +93,16 @@ ${table(
 
 ![Held-out loss of long documents](experiment/documents.svg)
 `;
+}
+
+/** What is not in the tables yet. */
+function missing(results: readonly RunResult[], planned: ExperimentResults['planned']): string {
+  const absent = planned.filter(
+    ([name, seed]) => !results.some((r) => r.variant === name && r.seed === seed),
+  );
+  if (absent.length === 0) return '';
+  const names = absent.map(([name, seed]) => `\`${name}\` with seed ${seed}`);
+  return `\n${results.length} of ${planned.length} runs were done when this was written; to come: ${names.join(', ')}.\n`;
 }
 
 function variantList(results: readonly RunResult[]): string {
