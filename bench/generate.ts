@@ -18,7 +18,7 @@ import { report, type Row } from './support/report.js';
 
 const { values: options } = parseArgs({
   options: {
-    models: { type: 'string', default: 'glm-base,glm-large' },
+    models: { type: 'string', default: 'glm-base' },
     dtypes: { type: 'string', default: 'float32,bfloat16' },
     sequences: { type: 'string', default: '1,16' },
     threads: { type: 'string', default: '2' },
