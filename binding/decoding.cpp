@@ -2,6 +2,8 @@
 
 #include "ops/decoding.h"
 
+#include <optional>
+
 #include "arguments.h"
 #include "batch_object.h"
 #include "cache_object.h"
@@ -126,11 +128,13 @@ Napi::Value DeviceObject::choose_tokens(const Napi::CallbackInfo& info) {
   host->logprobs.resize(host->ids.size());
   auto settler = std::make_shared<Environment::Settler>(
       Environment::of(env), env, [host](Napi::Env e) { return to_javascript(e, *host); });
-  context_.device->stream().enqueue([&backend = context_.device->backend(), from = chosen.ids.data(),
-                                     size = chosen.ids.bytes(),
-                                     host] { backend.download(host->ids.data(), from, size); });
-  download(chosen.logprobs, host->logprobs.data(),
-           [settler, host](const Error* error) { settler->settle(error); });
+  auto failure = std::make_shared<std::optional<Error>>();  // of the ids, which arrive first
+  download(chosen.ids, host->ids.data(), [failure](const Error* error) {
+    if (error != nullptr) *failure = *error;
+  });
+  download(chosen.logprobs, host->logprobs.data(), [settler, host, failure](const Error* error) {
+    settler->settle(failure->has_value() ? &**failure : error);
+  });
   return settler->promise();
 }
 

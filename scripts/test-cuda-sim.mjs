@@ -15,11 +15,14 @@ import { compileNative, root } from './compile-native.mjs';
 /** The tests that compute on a GPU where there is one. A file joins when every op that it uses has its CUDA kernel. */
 const onDevice = [
   'runtime/(cuda|devices)',
+  'ops/attention',
+  'ops/choose-tokens',
   'ops/cross-entropy',
   'ops/embedding',
   'ops/gather-rows',
   'ops/layer-norm',
   'ops/linear',
+  'ops/packing',
   'ops/random-normal',
 ];
 

@@ -75,6 +75,12 @@ function attentionCase(
 
 const ragged = packedBatches[2] as readonly Example[];
 const long = packedBatches[3] as readonly Example[];
+/** More than two tiles of a GPU's matrix units, without a context, with nothing else, and in between. */
+const longer: readonly Example[] = [
+  { length: 290, context: 0 },
+  { length: 33, context: 33 },
+  { length: 261, context: 150 },
+];
 
 opTable('attention', [
   ...packedBatches.map((examples) => attentionCase(examples, [2, 16])),
@@ -86,6 +92,12 @@ opTable('attention', [
   attentionCase(long, [2, 16], { dropout: 0.3 }),
   attentionCase(ragged, [2, 64], { dropout: 0.1, type: 'bfloat16' }),
   attentionCase(long, [1, 64], { dropout: 0.5, rotary: true }),
+  attentionCase(ragged, [1, 260]),
+  attentionCase(longer, [1, 64], { type: 'bfloat16' }),
+  attentionCase(longer, [1, 128], { dropout: 0.1, type: 'bfloat16' }),
+  attentionCase(ragged, [2, 128], { rotary: true, type: 'bfloat16' }),
+  attentionCase(long, [3, 64], { dropout: 0.3, rotary: true, type: 'bfloat16' }),
+  attentionCase(long, [1, 128], { dropout: 0.5, rotary: true, type: 'bfloat16' }),
 ]);
 
 const reference = suite('attention, the reference');

@@ -1,0 +1,39 @@
+#pragma once
+
+// Rotary 2D positions (as ChatGLM-6B has them): the first half of a head turns with the position, the second
+// with the block position. Pair (j, j + D/4) of a half turns by position · 10000^(-4j/D).
+
+#include "backend/params.h"
+
+namespace glm::cuda::attention {
+
+struct Rotary {
+  const float2* table = nullptr;  // [positions, D/4] cos, sin; null: nothing turns
+  const int32_t* positions = nullptr;
+  const int32_t* block_positions = nullptr;
+
+  /// cos and sin for pair `j` of `half` of a token.
+  __device__ __forceinline__ float2 turn(int64_t token, int half, int j, int quarter) const {
+    int64_t position = half == 0 ? positions[token] : block_positions[token];
+    return table[position * quarter + j];
+  }
+};
+
+template <class Params>
+__device__ __forceinline__ Rotary rotary_of(const Params& p) {
+  return {reinterpret_cast<const float2*>(p.rotary), p.positions, p.block_positions};
+}
+
+/// Turns a pair by the angle of `turn`.
+__device__ __forceinline__ void rotate(float2 turn, float& first, float& second) {
+  float a = first, b = second;
+  first = a * turn.x - b * turn.y;
+  second = b * turn.x + a * turn.y;
+}
+
+/// The gradient of rotate(): turns back.
+__device__ __forceinline__ void rotate_back(float2 turn, float& first, float& second) {
+  rotate({turn.x, -turn.y}, first, second);
+}
+
+}  // namespace glm::cuda::attention
