@@ -63,8 +63,8 @@ __device__ __forceinline__ void BackwardKeys<kWidth, kDropout>::run(const Attent
   int warp_column = static_cast<int>(threadIdx.x) / kWarp * kColumnsOfWarp;
   int column = tile.begin + warp_column;
   int begin = static_cast<int>(first_visible_row(tile.begin, context)) / kRows * kRows;
-  // The first row that sees the warp's columns, if there are any.
-  int seen_from = column < length ? static_cast<int>(first_visible_row(column, context)) : length;
+  // The first row that sees the warp's columns; none does where they lie behind the example.
+  int seen_from = column < length ? static_cast<int>(first_visible_row(column, context)) : length + kStrip;
 
   auto load_tile = [&](int row, int stage) {
     load_rows<kRows>(queries.from(stage * kRows), global_queries, row);

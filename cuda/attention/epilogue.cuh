@@ -60,8 +60,7 @@ __device__ __forceinline__ void write_rows(const Numbers<kFragments, kTiles>& ro
 #pragma unroll
   for (int i = 0; i < kFragments * 16; i += kWarp / kPieces) {
     int row = i + lane() / kPieces, piece = lane() % kPieces;
-    if (row < count)
-      *reinterpret_cast<uint4*>(to + row * stride + piece * 8) = load_shared(staging.piece(row, piece));
+    if (row < count) store_global(to + row * stride + piece * 8, load_shared(staging.piece(row, piece)));
   }
 }
 

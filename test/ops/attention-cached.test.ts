@@ -131,11 +131,11 @@ function attentionCachedCase(
     run,
     reference: (precision) => {
       const out = attention(inputs, precision);
-      return Object.fromEntries(
-        steps.flatMap((parts, step) =>
-          parts.length === 0 ? [] : [[names[step], pick(out, rowsOf(parts))] as const],
-        ),
-      );
+      const results: Record<string, Matrix> = {};
+      for (const [step, parts] of steps.entries()) {
+        if (parts.length > 0) results[names[step] as string] = pick(out, rowsOf(parts));
+      }
+      return results;
     },
   };
 }
