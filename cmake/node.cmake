@@ -1,7 +1,7 @@
 # Node-API headers, and how a library that node opens is linked.
 
 # cmake-js passes CMAKE_JS_INC; a plain `cmake -S . -B build` asks node where the two header packages lie.
-if(NOT CMAKE_JS_INC)
+if(NOT CMAKE_JS_INC AND NOT GLM_CHECK)
   execute_process(
     COMMAND node -p "[require('node-api-headers').include_dir, require('node-addon-api').include_dir].map((dir) => require('path').resolve(dir)).join(';')"
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}

@@ -48,7 +48,7 @@ export function compileNative({ out = path.join(root, 'build'), arch, options = 
 }
 
 function fromEnvironment() {
-  const definitions = {};
+  const definitions = { GLM_CUDA_ARCHITECTURES: '80' }; // said each time, because a folder keeps what it was told last
   const { GLM_BUILD_CUDA, GLM_BUILD_CUDA_ARCHITECTURES } = process.env;
   if (GLM_BUILD_CUDA) definitions.GLM_CUDA = GLM_BUILD_CUDA;
   if (GLM_BUILD_CUDA_ARCHITECTURES) definitions.GLM_CUDA_ARCHITECTURES = GLM_BUILD_CUDA_ARCHITECTURES;

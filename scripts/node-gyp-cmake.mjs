@@ -7,7 +7,12 @@ import path from 'node:path';
 import { compileNative, root } from './compile-native.mjs';
 
 const arch = process.argv.find((argument) => argument.startsWith('--arch='))?.slice('--arch='.length);
-compileNative({ arch });
+// Machine code for every GPU that is supported, and PTX for those to come.
+const architectures = '80-real;86-real;89-real;90-real;100-real;120';
+compileNative({
+  arch,
+  options: { GLM_CUDA_ARCHITECTURES: process.env.GLM_BUILD_CUDA_ARCHITECTURES ?? architectures },
+});
 
 const from = path.join(root, 'build', 'Release');
 const to = path.resolve('build', 'Release');

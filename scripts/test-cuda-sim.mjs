@@ -14,6 +14,7 @@ import { compileNative, root } from './compile-native.mjs';
 
 /** The tests that compute on a GPU where there is one. A file joins when every op that it uses has its CUDA kernel. */
 const onDevice = [
+  'cuda',
   'runtime/(cuda|devices)',
   'ops/attention',
   'ops/choose-tokens',

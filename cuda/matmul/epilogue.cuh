@@ -62,13 +62,17 @@ struct ForwardEpilogue {
       drop(slab, place, lane);
       __syncwarp();
     }
+    Pack<4> to_add = {};  // with dropout it has been
+    if (bias != nullptr && !dropout.active()) {
+      int64_t first = place.column + WarpSlab::column_of(lane);
+      to_add = load_upto<4>(bias + first, place.columns - first, place.whole);
+    }
     slab.for_each_four(lane, [&](int row, int column) {
       int64_t count = place.columns_from(column);
       if (!place.has_row(row) || count <= 0) return;
       Pack<4> sum = load_pack<4>(&slab.at(row, column));
       int64_t at = place.index(row, column);
-      if (bias != nullptr && !dropout.active())
-        sum = sum + load_upto<4>(bias + place.column + column, count, place.whole);
+      sum = sum + to_add;
       if (residual != nullptr) sum = sum + load_upto<4>(residual + at, count, place.whole);
       store_upto(y + at, sum, count, place.whole);
     });

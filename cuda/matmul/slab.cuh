@@ -13,6 +13,7 @@ template <int kRowCount, int kColumnCount, int kPad>
 struct Slab {
   static constexpr int kRows = kRowCount, kColumns = kColumnCount, kStride = kColumns + kPad;
   static constexpr int kFloats = kRows * kStride;
+  static constexpr int kLanesOfRow = kColumns / 4;
 
   float* values;  // of this warp alone
 
@@ -21,11 +22,10 @@ struct Slab {
   /// Calls visit(row, column) for each four neighbours, on some lane of the warp.
   template <class Visit>
   __device__ void for_each_four(int lane, const Visit& visit) const {
-    constexpr int kLanesOfRow = kColumns / 4;
-    for (int row = lane / kLanesOfRow; row < kRows; row += 32 / kLanesOfRow) {
-      visit(row, lane % kLanesOfRow * 4);
-    }
+    for (int row = lane / kLanesOfRow; row < kRows; row += 32 / kLanesOfRow) visit(row, column_of(lane));
   }
+  /// The column that a lane has in all its rows.
+  __device__ static int column_of(int lane) { return lane % kLanesOfRow * 4; }
 };
 
 }  // namespace glm::cuda

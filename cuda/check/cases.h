@@ -1,0 +1,42 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "check/side.h"
+
+namespace glm::check {
+
+using Sizes2 = std::array<int64_t, 2>;
+using Sizes3 = std::array<int64_t, 3>;
+
+/// What a kernel has to move and to compute, at the least.
+struct Work {
+  double bytes = 0;
+  double operations = 0;      // a multiplication and an addition are two
+  bool tensor_cores = false;  // where the operations run
+};
+
+struct Case {
+  std::string op;
+  std::string shape;
+  DType dtype;
+  bool large;  // worth timing; too much for a simulated device
+  Work work;
+  std::function<void(Side&)> run;
+  bool exact = false;  // the same bits as the CPU
+};
+
+// A file of this folder each.
+std::vector<Case> memory_cases();
+std::vector<Case> embedding_cases();
+std::vector<Case> layer_norm_cases();
+std::vector<Case> linear_cases();
+std::vector<Case> cross_entropy_cases();
+std::vector<Case> optimizer_cases();
+
+inline const char* short_name(DType dtype) { return dtype == DType::kBFloat16 ? "bf16" : "f32"; }
+
+}  // namespace glm::check

@@ -1,0 +1,64 @@
+#include "base/error.h"
+#include "check/cases.h"
+
+namespace glm::check {
+namespace {
+
+struct Shape {
+  int64_t tokens, width, vocabulary, positions;
+  DType dtype;
+  double dropout = 0;
+};
+
+void add(std::vector<Case>& cases, const Shape& s, bool large) {
+  std::string shape = text(s.tokens, "x", s.width, " of ", s.vocabulary, s.dropout > 0 ? " dropout" : "");
+  double out = static_cast<double>(s.tokens * s.width * size_of(s.dtype));
+  double table = 4.0 * static_cast<double>(s.tokens * s.width);
+  cases.push_back({"embedding forward", shape, s.dtype, large, {2 * out, 0}, [=](Side& side) {
+                     side.run(EmbeddingForward{.dtype = s.dtype,
+                                               .weight_dtype = s.dtype,
+                                               .tokens = s.tokens,
+                                               .width = s.width,
+                                               .ids = side.integers(s.tokens, s.vocabulary),
+                                               .positions = side.integers(s.tokens, s.positions),
+                                               .block_positions = side.integers(s.tokens, s.positions),
+                                               .words = side.input(s.dtype, s.vocabulary * s.width),
+                                               .position_table = side.input(s.dtype, s.positions * s.width),
+                                               .block_table = side.input(s.dtype, s.positions * s.width),
+                                               .dropout = make_dropout(s.dropout, 3, 4),
+                                               .out = side.result("out", s.dtype, s.tokens * s.width)});
+                   }});
+  cases.push_back({"embedding backward", shape, s.dtype, large, {3 * out + 2 * table, 0}, [=](Side& side) {
+                     auto gradient = [&](const char* name, int64_t rows) {
+                       return static_cast<float*>(side.result(name, DType::kFloat32, rows * s.width, true));
+                     };
+                     side.run(EmbeddingBackward{.dtype = s.dtype,
+                                                .tokens = s.tokens,
+                                                .width = s.width,
+                                                .vocabulary = s.vocabulary,
+                                                .position_rows = s.positions,
+                                                .ids = side.integers(s.tokens, s.vocabulary),
+                                                .positions = side.integers(s.tokens, s.positions),
+                                                .block_positions = side.integers(s.tokens, s.positions),
+                                                .dropout = make_dropout(s.dropout, 3, 4),
+                                                .grad_out = side.input(s.dtype, s.tokens * s.width),
+                                                .grad_words = gradient("grad_words", s.vocabulary),
+                                                .grad_positions = gradient("grad_positions", s.positions),
+                                                .grad_blocks = gradient("grad_blocks", s.positions)});
+                   }});
+}
+
+}  // namespace
+
+std::vector<Case> embedding_cases() {
+  std::vector<Case> cases;
+  for (DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    add(cases, {1, 1, 1, 1, dtype}, false);
+    add(cases, {66, 65, 10, 40, dtype, 0.1}, false);
+    add(cases, {131, 64, 5000, 129, dtype, 0.1}, false);
+    add(cases, {8192, 1024, 50304, 513, dtype, 0.1}, true);
+  }
+  return cases;
+}
+
+}  // namespace glm::check
