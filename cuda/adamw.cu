@@ -28,8 +28,12 @@ struct Rates {
 template <int kPack>
 __device__ __forceinline__ void update(const Rates& p, const AdamWTensor& tensor, int64_t i) {
   float kept = tensor.decay ? p.kept_if_decayed : 1.0f;
-  Pack<kPack> gradient = load_pack<kPack>(tensor.gradient + i), m = load_pack<kPack>(tensor.first_moment + i);
-  Pack<kPack> v = load_pack<kPack>(tensor.second_moment + i), x = load_pack<kPack>(tensor.parameter + i);
+  float* parameter = in_global_memory(tensor.parameter) + i;
+  float* first_moment = in_global_memory(tensor.first_moment) + i;
+  float* second_moment = in_global_memory(tensor.second_moment) + i;
+  Pack<kPack> x = load_pack<kPack>(parameter),
+              gradient = load_pack<kPack>(in_global_memory(tensor.gradient) + i);
+  Pack<kPack> m = load_pack<kPack>(first_moment), v = load_pack<kPack>(second_moment);
 #pragma unroll
   for (int k = 0; k < kPack; k++) {
     float g = p.gradient_scale * gradient.x[k];
@@ -37,10 +41,12 @@ __device__ __forceinline__ void update(const Rates& p, const AdamWTensor& tensor
     v.x[k] = p.beta2 * v.x[k] + p.complement2 * g * g;
     x.x[k] = kept * x.x[k] - p.step * m.x[k] / (sqrtf(v.x[k] * p.inverse_correction2) + p.epsilon);
   }
-  store_pack(tensor.first_moment + i, m);
-  store_pack(tensor.second_moment + i, v);
-  store_pack(tensor.parameter + i, x);
-  if (tensor.low_precision != nullptr) store_pack(static_cast<bfloat16*>(tensor.low_precision) + i, x);
+  store_pack(first_moment, m);
+  store_pack(second_moment, v);
+  store_pack(parameter, x);
+  if (tensor.low_precision != nullptr) {
+    store_pack(in_global_memory(static_cast<bfloat16*>(tensor.low_precision)) + i, x);
+  }
 }
 
 __global__ void adamw(const PlacedSpan<AdamWTensor>* tensors, int64_t count, Rates p) {

@@ -44,16 +44,17 @@ __device__ __forceinline__ float row_sum(int64_t width, const Values& values) {
   return block_sum(total);
 }
 
-/// A row that is read from memory once where `kept` has room for it: each thread keeps its own columns.
-template <class T, int kPack>
+/// A row that is read from memory once and kept in shared memory, by each thread its own columns; or without
+/// kKeep read anew each time.
+template <class T, int kPack, bool kKeep>
 class Row {
  public:
   __device__ Row(const T* memory, float* kept, int64_t width) : memory_(memory), kept_(kept) {
-    if (kept == nullptr) return;
+    if (!kKeep) return;
     for_own_columns<kPack>(width, [&](int64_t j) { store_pack(kept + j, load_pack<kPack>(memory + j)); });
   }
   __device__ Pack<kPack> at(int64_t column) const {
-    return kept_ != nullptr ? load_pack<kPack>(kept_ + column) : load_pack<kPack>(memory_ + column);
+    return kKeep ? load_pack<kPack>(kept_ + column) : load_pack<kPack>(memory_ + column);
   }
 
  private:
@@ -61,12 +62,12 @@ class Row {
   float* kept_;
 };
 
-template <class T, int kPack>
-__global__ void normalize(LayerNormForward p, bool keep) {
+template <class T, int kPack, bool kKeep>
+__global__ void normalize(LayerNormForward p) {
   extern __shared__ __align__(16) float shared[];
   int64_t row = blockIdx.x;
   float width = static_cast<float>(p.width);
-  Row<T, kPack> x(static_cast<const T*>(p.x) + row * p.width, keep ? shared : nullptr, p.width);
+  Row<T, kPack, kKeep> x(static_cast<const T*>(p.x) + row * p.width, shared, p.width);
   T* y = static_cast<T*>(p.y) + row * p.width;
 
   float mean = row_sum<kPack>(p.width, [&](int64_t j) { return x.at(j); }) / width;
@@ -93,12 +94,12 @@ __global__ void normalize(LayerNormForward p, bool keep) {
 }
 
 /// Block c goes through the rows of chunk c. `sums` [chunks, 2, width]: weight, bias; null: not wanted.
-template <class T, int kPack>
-__global__ void normalize_backward(LayerNormBackward p, int64_t rows_of_chunk, float* sums, bool keep) {
+template <class T, int kPack, bool kKeep>
+__global__ void normalize_backward(LayerNormBackward p, int64_t rows_of_chunk, float* sums) {
   extern __shared__ __align__(16) float shared[];  // [4, width]: x, grad_y, and the sums
   float width = static_cast<float>(p.width);
   float* chunk_sums = sums == nullptr ? nullptr : sums + int64_t{blockIdx.x} * 2 * p.width;
-  float* weight_sums = keep ? shared + 2 * p.width : chunk_sums;
+  float* weight_sums = kKeep ? shared + 2 * p.width : chunk_sums;
   if (chunk_sums != nullptr) {
     for_own_columns<kPack>(p.width, [&](int64_t j) {
       Pack<kPack> zero{};
@@ -110,9 +111,8 @@ __global__ void normalize_backward(LayerNormBackward p, int64_t rows_of_chunk, f
   int64_t begin = int64_t{blockIdx.x} * rows_of_chunk;
   int64_t end = begin + rows_of_chunk < p.rows ? begin + rows_of_chunk : p.rows;
   for (int64_t row = begin; row < end; row++) {
-    Row<T, kPack> x(static_cast<const T*>(p.x) + row * p.width, keep ? shared : nullptr, p.width);
-    Row<T, kPack> grad_y(static_cast<const T*>(p.grad_y) + row * p.width, keep ? shared + p.width : nullptr,
-                         p.width);
+    Row<T, kPack, kKeep> x(static_cast<const T*>(p.x) + row * p.width, shared, p.width);
+    Row<T, kPack, kKeep> grad_y(static_cast<const T*>(p.grad_y) + row * p.width, shared + p.width, p.width);
     float mean = p.mean[row], rstd = p.rstd[row];
     auto normalized = [&](int64_t j) {
       Pack<kPack> value = x.at(j);
@@ -152,7 +152,7 @@ __global__ void normalize_backward(LayerNormBackward p, int64_t rows_of_chunk, f
     });
   }
 
-  if (keep && chunk_sums != nullptr) {
+  if (kKeep && chunk_sums != nullptr) {
     for_own_columns<kPack>(p.width, [&](int64_t j) {
       store_pack(chunk_sums + j, load_pack<kPack>(weight_sums + j));
       store_pack(chunk_sums + p.width + j, load_pack<kPack>(weight_sums + p.width + j));
@@ -194,17 +194,28 @@ bool wants_parameter_gradients(const LayerNormBackward& p) {
   return p.grad_weight != nullptr || p.grad_bias != nullptr;
 }
 
+/// Calls function(keep), a constant: whether that many bytes fit into shared memory.
+template <class Function>
+void with_room(size_t bytes, const Function& function) {
+  if (bytes <= kSharedBytes) {
+    function(std::true_type{});
+  } else {
+    function(std::false_type{});
+  }
+}
+
 }  // namespace
 
 void CudaKernels::run(const LayerNormForward& p) {
   size_t bytes = static_cast<size_t>(p.width) * sizeof(float);
-  bool keep = bytes <= kSharedBytes;
   with_element_type(p.dtype, [&](auto activation) {
     with_pack_size(p.width, [&](auto pack) {
-      using T = decltype(activation);
-      start({"layerNorm", static_cast<unsigned>(p.rows), threads_for(p.width / pack, kMostThreads),
-             keep ? bytes : 0},
-            normalize<T, pack>, p, keep);
+      with_room(bytes, [&](auto keep) {
+        using T = decltype(activation);
+        start({"layerNorm", static_cast<unsigned>(p.rows), threads_for(p.width / pack, kMostThreads),
+               keep ? bytes : 0},
+              normalize<T, pack, keep>, p);
+      });
     });
   });
 }
@@ -212,14 +223,15 @@ void CudaKernels::run(const LayerNormForward& p) {
 void CudaKernels::run(const LayerNormBackward& p) {
   float* sums = wants_parameter_gradients(p) ? static_cast<float*>(p.workspace) : nullptr;
   size_t bytes = 4 * static_cast<size_t>(p.width) * sizeof(float);
-  bool keep = bytes <= kSharedBytes;
   int64_t chunks = chunks_of(p.rows);
   with_element_type(p.dtype, [&](auto activation) {
     with_pack_size(p.width, [&](auto pack) {
-      using T = decltype(activation);
-      start({"layerNorm's backward", static_cast<unsigned>(chunks), threads_for(p.width / pack, kMostThreads),
-             keep ? bytes : 0},
-            normalize_backward<T, pack>, p, rows_of_chunk(p.rows), sums, keep);
+      with_room(bytes, [&](auto keep) {
+        using T = decltype(activation);
+        start({"layerNorm's backward", static_cast<unsigned>(chunks),
+               threads_for(p.width / pack, kMostThreads), keep ? bytes : 0},
+              normalize_backward<T, pack, keep>, p, rows_of_chunk(p.rows), sums);
+      });
     });
   });
   if (sums == nullptr) return;

@@ -17,15 +17,16 @@ constexpr int kPack = 4;
 /// partial[piece], a block each
 __global__ void sum_squares(const PlacedSpan<FloatSpan>* tensors, int64_t count, double* partial) {
   with_piece(tensors, count, blockIdx.x, [&](const FloatSpan& tensor, int64_t begin, int64_t end) {
+    const float* data = in_global_memory(tensor.data);
     double sum = 0;
     auto add = [&](float x) { sum += static_cast<double>(x) * static_cast<double>(x); };
     int64_t packs_end = begin + (end - begin) / kPack * kPack;
     for (int64_t i = begin + int64_t{threadIdx.x} * kPack; i < packs_end; i += kThreads * kPack) {
-      Pack<kPack> x = load_pack<kPack>(tensor.data + i);
+      Pack<kPack> x = load_pack<kPack>(data + i);
 #pragma unroll
       for (int k = 0; k < kPack; k++) add(x.x[k]);
     }
-    if (packs_end + threadIdx.x < end) add(tensor.data[packs_end + threadIdx.x]);
+    if (packs_end + threadIdx.x < end) add(data[packs_end + threadIdx.x]);
     sum = block_sum(sum);
     if (threadIdx.x == 0) partial[blockIdx.x] = sum;
   });

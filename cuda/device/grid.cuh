@@ -3,6 +3,7 @@
 // Loops over a whole grid.
 
 #include <cstdint>
+#include <type_traits>
 
 namespace glm::cuda {
 
@@ -20,6 +21,16 @@ __device__ __forceinline__ void for_each_index(int64_t count, const Function& fu
   int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += stride)
     function(i);
+}
+
+/// function(n, i) for the elements i … i + n - 1, n a constant: packs of kPack, and one at a time behind the
+/// last of these.
+template <int kPack, class Function>
+__device__ __forceinline__ void for_each_pack(int64_t elements, const Function& function) {
+  int64_t packs = elements / kPack;
+  for_each_index(packs, [&](int64_t i) { function(std::integral_constant<int, kPack>{}, i * kPack); });
+  for_each_index(elements - packs * kPack,
+                 [&](int64_t i) { function(std::integral_constant<int, 1>{}, packs * kPack + i); });
 }
 
 }  // namespace glm::cuda

@@ -2,6 +2,7 @@
 
 // Packs: neighbouring elements that a thread loads and stores in one access, as float32 in between.
 
+#include <cstring>
 #include <type_traits>
 
 #include "device/element.cuh"
@@ -13,28 +14,50 @@ struct Pack {
   float x[kElements];
 };
 
-/// What one access moves: kElements of T, aligned to all of them.
-template <class T, int kElements>
-struct alignas(kElements * sizeof(T)) Packed {
-  T x[kElements];
-};
+/// What one access moves.
+template <size_t kBytes>
+using Word = std::conditional_t<
+    kBytes == 16, uint4,
+    std::conditional_t<kBytes == 8, uint2, std::conditional_t<kBytes == 4, uint32_t, uint16_t>>>;
 
-/// `from` is aligned to the pack.
+constexpr int kMostBytes = 16;  // that one access moves
+
+/// `from` is aligned to the pack, or to 16 bytes.
 template <int kElements, class T>
 __device__ __forceinline__ Pack<kElements> load_pack(const T* from) {
-  auto packed = *reinterpret_cast<const Packed<T, kElements>*>(from);
   Pack<kElements> pack;
+  if constexpr (kElements * sizeof(T) > kMostBytes) {
+    constexpr int kHalf = kElements / 2;
+    Pack<kHalf> low = load_pack<kHalf>(from), high = load_pack<kHalf>(from + kHalf);
 #pragma unroll
-  for (int i = 0; i < kElements; i++) pack.x[i] = load(&packed.x[i]);
+    for (int i = 0; i < kElements; i++) pack.x[i] = i < kHalf ? low.x[i % kHalf] : high.x[i % kHalf];
+  } else {
+    auto word = *reinterpret_cast<const Word<kElements * sizeof(T)>*>(from);
+    T elements[kElements];
+    memcpy(elements, &word, sizeof(word));
+#pragma unroll
+    for (int i = 0; i < kElements; i++) pack.x[i] = load(&elements[i]);
+  }
   return pack;
 }
 
 template <int kElements, class T>
 __device__ __forceinline__ void store_pack(T* to, const Pack<kElements>& pack) {
-  Packed<T, kElements> packed;
+  if constexpr (kElements * sizeof(T) > kMostBytes) {
+    constexpr int kHalf = kElements / 2;
+    Pack<kHalf> low, high;
 #pragma unroll
-  for (int i = 0; i < kElements; i++) store(&packed.x[i], pack.x[i]);
-  *reinterpret_cast<Packed<T, kElements>*>(to) = packed;
+    for (int i = 0; i < kHalf; i++) low.x[i] = pack.x[i], high.x[i] = pack.x[kHalf + i];
+    store_pack(to, low);
+    store_pack(to + kHalf, high);
+  } else {
+    T elements[kElements];
+#pragma unroll
+    for (int i = 0; i < kElements; i++) store(&elements[i], pack.x[i]);
+    Word<kElements * sizeof(T)> word;
+    memcpy(&word, elements, sizeof(word));
+    *reinterpret_cast<decltype(word)*>(to) = word;
+  }
 }
 
 /// The first `count` elements, and zeros behind them; `whole`: `from` is aligned to the pack.

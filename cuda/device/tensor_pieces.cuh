@@ -41,6 +41,13 @@ std::vector<PlacedSpan<Span>> place(const Span* tensors, int64_t count) {
   return placed;
 }
 
+/// The compiler does not know it of a pointer that comes from memory.
+template <class T>
+__device__ __forceinline__ T* in_global_memory(T* pointer) {
+  __builtin_assume(__isGlobal(pointer));
+  return pointer;
+}
+
 /// Calls function(tensor, begin, end) with the elements that piece `piece` of all tensors stands for.
 template <class Span, class Function>
 __device__ __forceinline__ void with_piece(const PlacedSpan<Span>* tensors, int64_t count, int64_t piece,
@@ -54,7 +61,8 @@ __device__ __forceinline__ void with_piece(const PlacedSpan<Span>* tensors, int6
       behind = middle;
     }
   }
-  const Span& span = tensors[first].span;
+  const Span span =
+      tensors[first].span;  // a copy: what is written could be the list, for all the compiler knows
   int64_t begin = (piece - tensors[first].first_piece) * kElementsOfPiece, end = begin + kElementsOfPiece;
   function(span, begin, end < span.elements ? end : span.elements);
 }

@@ -37,14 +37,24 @@ GLM_HOST_DEVICE static inline uint32_t next_word(Draws& draws) {
     draws.words = philox(draws.seed, draws.counter_low++, draws.counter_high);
     draws.left = 4;
   }
-  return draws.words.word[4 - draws.left--];
+  // The others move up: an index that is not known would put them into a GPU's slow memory.
+  uint32_t(&word)[4] = draws.words.word;
+  uint32_t next = word[0];
+  word[0] = word[1];
+  word[1] = word[2];
+  word[2] = word[3];
+  draws.left--;
+  return next;
 }
 
 /// Word `index` of a stream, without the words before it.
 GLM_HOST_DEVICE static inline uint32_t word_at(uint64_t seed, uint64_t sample, uint32_t stream,
                                                uint32_t index) {
   Draws draws = begin_draws(seed, sample, stream);
-  return philox(seed, draws.counter_low + index / 4, draws.counter_high).word[index % 4];
+  Philox4 words = philox(seed, draws.counter_low + index / 4, draws.counter_high);
+  uint32_t low = index % 2 == 0 ? words.word[0] : words.word[1];
+  uint32_t high = index % 2 == 0 ? words.word[2] : words.word[3];
+  return index % 4 < 2 ? low : high;
 }
 
 /// True with probability threshold / 2^32. Draws nothing when that is 0.

@@ -84,7 +84,7 @@ GLM_HOST_DEVICE static inline void lay_out_blanks(const SpanStrategy& strategy, 
     // Sentinel tokens tell the spans apart by name instead of by position: all of Part B has position
     // max_length.
     bool sentinel = strategy.sentinel_sops != nullptr;
-    int32_t mask = strategy.mask[static_cast<int>(plan.objective)], sop = strategy.sop;
+    int32_t mask = mask_of(strategy, plan.objective), sop = strategy.sop;
     if (sentinel && i > 0) {
       sop = strategy.sentinel_sops[i - 1];
       if (plan.objective == SpanObjective::kBlank) mask = strategy.sentinel_masks[i - 1];
@@ -112,8 +112,7 @@ GLM_HOST_DEVICE static inline void lay_out_suffix(const SpanStrategy& strategy, 
   int32_t at = plan.context_length;
   lay_out_span(strategy, at, suffix.length, suffix.blank, out, lanes);
   if (lanes.index == 0) {
-    out.ids[suffix.blank] = out.targets[suffix.blank] =
-        strategy.mask[static_cast<int>(SpanObjective::kDocument)];
+    out.ids[suffix.blank] = out.targets[suffix.blank] = mask_of(strategy, SpanObjective::kDocument);
     out.ids[at] = strategy.sop;
   }
   for (int32_t i = lanes.index; i < suffix.length; i += kLanes) {
@@ -138,7 +137,7 @@ GLM_HOST_DEVICE static inline void lay_out_masked(const SpanStrategy& strategy, 
     // The lane that cleared loss_mask[j] sets it.
     for (int32_t j = lanes.index; j < end; j += kLanes) {
       if (j < begin) continue;
-      out.ids[j] = strategy.mask[static_cast<int>(SpanObjective::kBlank)];
+      out.ids[j] = mask_of(strategy, SpanObjective::kBlank);
       out.targets[j] = j == 0 ? text.first_token : text.body[j - 1];
       out.loss_mask[j] = 1;
     }

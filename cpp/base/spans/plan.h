@@ -43,6 +43,12 @@ struct SpanPlan {
 
 namespace spans {
 
+/// The id that stands for a masked span. Chosen, not indexed, so that a GPU needs no copy of the strategy.
+GLM_HOST_DEVICE static inline int32_t mask_of(const SpanStrategy& strategy, SpanObjective objective) {
+  int32_t long_mask = objective == SpanObjective::kSentence ? strategy.mask[1] : strategy.mask[2];
+  return objective == SpanObjective::kBlank ? strategy.mask[0] : long_mask;
+}
+
 /// A span that has been placed, as one number that sorts by its begin.
 GLM_HOST_DEVICE static inline uint64_t pack_span(int32_t begin, int32_t length) {
   return static_cast<uint64_t>(begin) << 32 | static_cast<uint32_t>(length);
