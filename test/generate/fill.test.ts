@@ -5,34 +5,38 @@ import * as assert from 'uvu/assert';
 
 import type { DeviceOptions } from '../../ts/devices.js';
 import { GLM } from '../../ts/glm.js';
-import { testDevices } from '../support/devices.js';
-import { cases, close, greedyOptions, smallModel, special } from './golden.js';
+import { modelDevices, testDevices } from '../support/devices.js';
+import { cases, close, type GreedyCase, greedyOptions, smallModel, special } from './golden.js';
 import { spanLogits, spanLogprob } from './reference.js';
 
 const fill = suite('generate: fill');
 
-cases.greedy.forEach((golden, number) => {
-  fill(`greedy case ${number} of the original: tokens, log-probabilities, logits`, async () => {
-    using model = await smallModel();
-    const { blanks, hypotheses } = await model.fill(Int32Array.from(golden.context), greedyOptions(golden));
-    assert.is(hypotheses, undefined);
-    assert.is(blanks.length, golden.blanks.length);
-    const logits = await spanLogits(model, golden.context, blanks, special);
-    golden.blanks.forEach((expected, i) => {
-      const found = blanks[i]!;
-      assert.is(found.index, expected.mask_position);
-      assert.is(found.mask, 'mask');
-      assert.equal([...found.ids], expected.ids);
-      assert.is(found.finished, expected.finished);
-      assert.ok(close(found.logprob, expected.logprob), `${found.logprob}, expected ${expected.logprob}`);
-      expected.first12_logits.forEach((row, step) => {
-        row.forEach((logit, j) =>
-          assert.ok(close(logits[i]![step]![j]!, logit), `logit ${j} of step ${step}`),
-        );
-      });
+for (const { name, missing, options } of modelDevices) {
+  cases.greedy.forEach((golden, number) => {
+    const title = `greedy case ${number} of the original: tokens, log-probabilities, logits on ${name}`;
+    if (missing !== undefined) fill.skip(`${title}: ${missing}`);
+    else fill(title, () => greedyCase(golden, options));
+  });
+}
+
+async function greedyCase(golden: GreedyCase, options: DeviceOptions): Promise<void> {
+  using model = await smallModel(options);
+  const { blanks, hypotheses } = await model.fill(Int32Array.from(golden.context), greedyOptions(golden));
+  assert.is(hypotheses, undefined);
+  assert.is(blanks.length, golden.blanks.length);
+  const logits = await spanLogits(model, golden.context, blanks, special);
+  golden.blanks.forEach((expected, i) => {
+    const found = blanks[i]!;
+    assert.is(found.index, expected.mask_position);
+    assert.is(found.mask, 'mask');
+    assert.equal([...found.ids], expected.ids);
+    assert.is(found.finished, expected.finished);
+    assert.ok(close(found.logprob, expected.logprob), `${found.logprob}, expected ${expected.logprob}`);
+    expected.first12_logits.forEach((row, step) => {
+      row.forEach((logit, j) => assert.ok(close(logits[i]![step]![j]!, logit), `logit ${j} of step ${step}`));
     });
   });
-});
+}
 
 cases.beam.forEach((golden, number) => {
   fill(`beam case ${number} of the original: hypotheses and scores`, async () => {

@@ -154,10 +154,10 @@ for (const device of testDevices) {
 far.run();
 
 const few = suite('linear, few rows');
-for (const device of testDevices) {
+for (const device of testDevices.filter(({ name }) => name !== 'cuda')) {
   const name = `a row gets the same bits alone and among up to 32, on ${device.name}`;
-  if (device.missing !== undefined || device.name === 'cuda') {
-    few.skip(`${name}: ${device.missing ?? 'a promise of the CPU'}`);
+  if (device.missing !== undefined) {
+    few.skip(`${name}: ${device.missing}`);
     continue;
   }
   few(name, async () => {

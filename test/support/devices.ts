@@ -26,6 +26,12 @@ export const testDevices: readonly TestDevice[] = all
   .filter(([name]) => names?.includes(name) ?? true)
   .map(([name, describe]) => describe(name));
 
+/** The devices that whole models are tried on: the CPU with its best instruction set, and a GPU. */
+export const modelDevices: readonly Pick<TestDevice, 'name' | 'missing' | 'options'>[] = [
+  ...(names === undefined ? [{ name: 'cpu', options: { device: 'cpu' } } as const] : []),
+  ...testDevices.filter(({ name }) => name === 'cuda'),
+];
+
 /** The CPU with its best instruction set. */
 export function bestCpu(threads = 2): NativeDevice {
   return new native.NativeDevice({ threads });

@@ -3,10 +3,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import type { DeviceOptions } from '../../ts/devices.js';
 import type { GLM } from '../../ts/glm.js';
 import { learningRate, type Schedule } from '../../ts/train/schedule.js';
 import { Trainer } from '../../ts/train/trainer.js';
-import { testDevices } from '../support/devices.js';
+import { modelDevices, testDevices } from '../support/devices.js';
 import { goldenJson, GoldenTensors } from '../support/golden.js';
 import { goldenModel } from '../support/golden-model.js';
 
@@ -60,9 +61,15 @@ function goldenTrainer(model: GLM, tensors: GoldenTensors): Trainer {
   });
 }
 
-golden('train_small: losses, gradient norms and final weights of twelve steps', async () => {
+for (const { name: device, missing, options } of modelDevices) {
+  const title = `train_small: losses, gradient norms and final weights of twelve steps on ${device}`;
+  if (missing !== undefined) golden.skip(`${title}: ${missing}`);
+  else golden(title, () => twelveSteps(options));
+}
+
+async function twelveSteps(options: DeviceOptions): Promise<void> {
   const tensors = await GoldenTensors.open('train_small.safetensors');
-  using model = await goldenModel(tensors, 'init.', config);
+  using model = await goldenModel(tensors, 'init.', config, options);
   using trainer = goldenTrainer(model, tensors);
   let done = 0;
   for await (const event of trainer.run()) {
@@ -94,7 +101,7 @@ golden('train_small: losses, gradient norms and final weights of twelve steps', 
       );
     }
   }
-});
+}
 
 golden('train_small in bfloat16: losses within 1 %, on every device', async () => {
   const tensors = await GoldenTensors.open('train_small.safetensors');
