@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 
+import { writeAdapter } from './checkpoint/adapter.js';
 import { openCheckpoint } from './checkpoint/checkpoint.js';
 import { loadParameters } from './checkpoint/load-parameters.js';
 import { configText } from './checkpoint/config-file.js';
@@ -15,12 +16,13 @@ import type { FillOptions } from './generate/options.js';
 import type { PromptInput } from './generate/prompt.js';
 import type { Choices, ScoreOptions } from './generate/score.js';
 import type { StreamChunk } from './generate/stream.js';
-import { writeSafetensors } from './io/safetensors.js';
+import { type TensorToWrite, writeSafetensors } from './io/safetensors.js';
 import { type GlmConfig, type GlmConfigInput, positionRows, resolveConfig } from './model/config.js';
+import { mergeAdapters } from './model/adapters.js';
 import { allRows, feed, rowsWithLoss } from './model/feed.js';
 import { accumulateGradients, losses, sum } from './model/gradients.js';
 import { Lock } from './model/lock.js';
-import { ModelParameters } from './model/parameters.js';
+import { ModelParameters, type ParameterSpec } from './model/parameters.js';
 import { rotaryTable } from './model/rotary.js';
 import { type Network, rowHiddenStates, rowLogits } from './model/transformer.js';
 import { elementCount } from './shape.js';
@@ -35,15 +37,21 @@ export interface CreateOptions extends DeviceOptions {
 }
 
 export interface LoadOptions extends DeviceOptions {
-  /** Keys that hold instead of the checkpoint's. A larger `max_sequence_length` extends the position tables. */
+  /**
+   * Keys that hold instead of the checkpoint's. A larger `max_sequence_length` extends the position tables; `lora_rank` adds
+   * adapters, which begin anew.
+   */
   config?: Partial<GlmConfig>;
+  /** A folder that {@link GLM.saveAdapter} wrote, from the same pretrained model. */
+  adapter?: string | undefined;
+  /** Of weights that the checkpoint has not. Default 0. */
+  seed?: number | undefined;
   signal?: AbortSignal;
   onProgress?: (progress: { loaded: number; total: number }) => void;
 }
 
 /** A GLM with its weights on a device. */
 export class GLM {
-  readonly config: GlmConfig;
   readonly tokenizer: Tokenizer | undefined;
   /** For the training loop: what the forward pass computes with, and a lock for work on the gradients. */
   readonly network: Network;
@@ -53,7 +61,6 @@ export class GLM {
 
   private constructor(network: Network, tokenizer: Tokenizer | undefined) {
     this.network = network;
-    this.config = network.config;
     this.tokenizer = tokenizer;
     this.#generator = new Generator(network, tokenizer);
   }
@@ -98,10 +105,12 @@ export class GLM {
       'threads',
       'instructionSet',
       'config',
+      'adapter',
+      'seed',
       'signal',
       'onProgress',
     ]);
-    const checkpoint = await openCheckpoint(location, options.config);
+    const checkpoint = await openCheckpoint(location, options.config, options.adapter);
     try {
       const tokenizer = await loadTokenizer(checkpoint.folders);
       return await withDevice(options, async (device) => {
@@ -117,23 +126,49 @@ export class GLM {
   async save(directory: string): Promise<void> {
     this.#check();
     const { specs } = this.network.parameters;
-    await writeSafetensors(
-      path.join(directory, 'model.safetensors'),
-      specs.map(({ name, shape }) => {
-        const tensor = this.network.parameters.exact(name);
-        return {
-          name,
-          type: fileTypes[tensor.dtype as keyof typeof fileTypes],
-          shape,
-          bytes: async () => {
-            const { buffer, byteOffset, byteLength } = await tensor.read();
-            return new Uint8Array(buffer, byteOffset, byteLength);
-          },
-        };
-      }),
-    );
+    await writeSafetensors(path.join(directory, 'model.safetensors'), specs.map(this.#toWrite));
     await this.tokenizer?.save(directory);
     await writeFileAtomically(path.join(directory, 'config.json'), configText(this.config));
+  }
+
+  /**
+   * Writes what was added to the pretrained weights, the adapters, apart from them: `adapter.safetensors` and
+   * `adapter.json`. `GLM.load(pretrained, { adapter: directory })` puts both together.
+   * @throws GlmError GLM_INVALID_ARGUMENT for a model without additions, GLM_IO
+   */
+  async saveAdapter(directory: string): Promise<void> {
+    this.#check();
+    const added = this.network.parameters.specs.filter(({ addition }) => addition !== undefined);
+    if (added.length === 0) {
+      throw new GlmError(
+        'GLM_INVALID_ARGUMENT',
+        'expected a model with adapters, found one without; load it with config: { lora_rank }',
+      );
+    }
+    await writeAdapter(directory, this.config, added.map(this.#toWrite));
+  }
+
+  /** Adds the adapters to the weights that they belong to, and removes them. */
+  async mergeAdapters(): Promise<void> {
+    this.#check();
+    await this.gradientLock.run(() => mergeAdapters(this.network));
+  }
+
+  readonly #toWrite = ({ name, shape }: ParameterSpec): TensorToWrite => {
+    const tensor = this.network.parameters.exact(name);
+    return {
+      name,
+      type: fileTypes[tensor.dtype as keyof typeof fileTypes],
+      shape,
+      bytes: async () => {
+        const { buffer, byteOffset, byteLength } = await tensor.read();
+        return new Uint8Array(buffer, byteOffset, byteLength);
+      },
+    };
+  };
+
+  get config(): GlmConfig {
+    return this.network.config;
   }
 
   get device(): string {

@@ -47,6 +47,28 @@ function prose(seed: number): string {
   }).join('');
 }
 
+async function writeRte(folder: string): Promise<void> {
+  await mkdir(folder);
+  const record = { premise: 'It rains.', hypothesis: 'It is wet.', label: 'entailment', idx: 0 };
+  for (const name of ['train', 'val'])
+    await writeFile(path.join(folder, `${name}.jsonl`), JSON.stringify(record));
+}
+
+async function writeModel(folder: string, positions: number): Promise<void> {
+  const text = `${folder}.txt`;
+  await writeFile(text, prose(1));
+  const tokenizer = await Tokenizer.train([text], { type: 'bpe', vocabSize: 512 });
+  const config = {
+    num_layers: 2,
+    hidden_size: 64,
+    num_attention_heads: 2,
+    vocab_size: 512,
+    max_sequence_length: positions,
+  };
+  using model = await GLM.create(config, { tokenizer });
+  await model.save(folder);
+}
+
 snippets('README.md', async () => {
   const blocks = await blocksOf('README.md');
   // Filling and fine-tuning need the model that pretraining writes.
@@ -57,10 +79,7 @@ snippets('README.md', async () => {
     await mkdir(path.join(folder, 'texts'));
     await writeFile(path.join(folder, 'texts/a.txt'), prose(1));
     await writeFile(path.join(folder, 'texts/b.txt'), prose(2));
-    await mkdir(path.join(folder, 'RTE'));
-    const record = { premise: 'It rains.', hypothesis: 'It is wet.', label: 'entailment', idx: 0 };
-    for (const name of ['train', 'val'])
-      await writeFile(path.join(folder, `RTE/${name}.jsonl`), JSON.stringify(record));
+    await writeRte(path.join(folder, 'RTE'));
     await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
     for (const [i, code] of ordered.entries()) await run(code, folder, `readme-${i + 1}`);
   });
@@ -90,6 +109,8 @@ snippets('docs/tasks.md', async () => {
   const blocks = await blocksOf('docs/tasks.md');
   assert.ok(blocks.length > 0);
   await withFolder(async (folder) => {
+    await writeModel(path.join(folder, 'my-glm'), 128);
+    await writeRte(path.join(folder, 'RTE'));
     await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
     for (const [i, code] of blocks.entries()) await run(code, folder, `tasks-${i + 1}`);
   });
@@ -99,19 +120,7 @@ snippets('docs/models.md', async () => {
   const [code, ...others] = await blocksOf('docs/models.md');
   assert.is(others.length, 0);
   await withFolder(async (folder) => {
-    const place = path.join(folder, 'glm-large');
-    await mkdir(place);
-    await writeFile(path.join(folder, 'text.txt'), prose(1));
-    const tokenizer = await Tokenizer.train([path.join(folder, 'text.txt')], { type: 'bpe', vocabSize: 512 });
-    const config = {
-      num_layers: 2,
-      hidden_size: 64,
-      num_attention_heads: 2,
-      vocab_size: 512,
-      max_sequence_length: 32,
-    };
-    using model = await GLM.create(config, { tokenizer });
-    await model.save(place);
+    await writeModel(path.join(folder, 'glm-large'), 32);
     await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
     await run(code!, folder, 'models');
   });

@@ -13,6 +13,7 @@ import { fineTune } from '../../ts/tasks/fine-tune/fine-tune.js';
 import type { FineTuneResult } from '../../ts/tasks/fine-tune/options.js';
 import { fineTuneSeeds, spread } from '../../ts/tasks/fine-tune/seeds.js';
 import { glm, start } from '../cli/command.js';
+import { failsWith } from '../support/fails-with.js';
 import { withFolder } from '../support/folder.js';
 import { tinyModel, tinyTokenizer } from './tiny.js';
 
@@ -159,6 +160,29 @@ tuning('the command line: one JSON, resumed after an interrupt', () =>
     assert.is(found.runs.length, 2);
     assert.type(found.metrics['accuracy']!.median, 'number');
     assert.is((await glm('finetune', 'nothing', '--model', model)).status, 2);
+  }),
+);
+
+tuning('adapters of a frozen model are learned, kept beside it and apart from it', () =>
+  withFolder(async (folder) => {
+    const { data, model } = await prepared(folder);
+    const out = path.join(folder, 'run');
+    const { epochs } = await fineTune(parity, {
+      ...settings,
+      ...{ model, train: data, dev: data, out, loraRank: 4, learningRate: 2e-2, epochs: 8, dropout: 0 },
+    });
+    assert.ok(epochs.at(-1)!.trainingLoss < 0.8 * epochs[0]!.trainingLoss);
+    using whole = await GLM.load(path.join(out, 'best'));
+    using together = await GLM.load(model, { adapter: path.join(out, 'best/adapter') });
+    using before = await GLM.load(model);
+    assert.equal(together.parameters(), whole.parameters());
+    for (const name of whole.parameters().keys()) {
+      const values = await whole.readParameter(name);
+      assert.equal(await together.readParameter(name), values, name);
+      if (!name.includes('lora')) assert.equal(await before.readParameter(name), values, name);
+    }
+    const again = fineTune(parity, { ...settings, model: before, train: data, loraRank: 4 });
+    await failsWith('GLM_INVALID_ARGUMENT', /lora_rank is 4, found 0/, () => again);
   }),
 );
 

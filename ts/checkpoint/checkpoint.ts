@@ -16,11 +16,12 @@ import {
   resolveConfig,
 } from '../model/config.js';
 import { isClassifier, type ParameterSpec, parameterTable } from '../model/parameters.js';
+import { findAdapter } from './adapter.js';
 import { type CheckpointFormat, findCheckpoint, readJson } from './files.js';
 import { fromGpt2, gpt2Config, isGpt2 } from './gpt2.js';
 import { mergeRanks } from './model-parallel.js';
 import { type NamedArrays, readTensors } from './tensors.js';
-import { bytesOf, join, narrowWeight, type Weight } from './weight.js';
+import { bytesOf, join, narrowWeight, type Weight, whole } from './weight.js';
 
 export interface Checkpoint {
   location: string;
@@ -51,13 +52,16 @@ const tables = {
  * Opens a folder or file: the Hub's formats, the original's, DeepSpeed's. Nothing is thrown for missing weights;
  * {@link checkComplete} does.
  * @param overrides keys that hold instead of config.json's. A larger `max_sequence_length` extends the position tables.
+ * @param adapter a folder with weights that were saved apart (adapter.ts)
  * @throws GlmError GLM_IO, GLM_CORRUPT_FILE, GLM_CHECKPOINT_FORMAT, GLM_INCOMPATIBLE_MODEL, GLM_INVALID_ARGUMENT
  */
 export async function openCheckpoint(
   location: string,
   overrides: Partial<GlmConfig> = {},
+  adapter?: string,
 ): Promise<Checkpoint> {
   const { format, files, folders } = await findCheckpoint(location);
+  const added = adapter === undefined ? undefined : await findAdapter(adapter);
   const configFile = folders
     .map((folder) => path.join(folder, 'config.json'))
     .find((file) => existsSync(file));
@@ -70,13 +74,20 @@ export async function openCheckpoint(
       open.push(input);
       arrays.push(await readTensors(input));
     }
-    const merged = format === 'original' ? mergeRanks(arrays) : mergeRanks([joinShards(files, arrays)]);
+    const merged = new Map(
+      format === 'original' ? mergeRanks(arrays) : mergeRanks([joinShards(files, arrays)]),
+    );
+    if (added !== undefined) {
+      const input = await InputFile.open(added.file);
+      open.push(input);
+      for (const [name, array] of await readTensors(input)) merged.set(name, whole(array));
+    }
     return {
       location,
       format,
       files,
       folders,
-      ...interpret(location, format, merged, raw, overrides),
+      ...interpret(location, format, merged, raw, { ...added?.config, ...overrides }),
       close: async () => {
         await Promise.all(open.map((file) => file.close()));
       },
@@ -164,10 +175,12 @@ function interpret(
     misshapen.push({ name, expected: shape, found });
   }
   checkSize(location, known);
-  const absent = specs.map(({ name }) => name).filter((name) => !known.has(name));
-  const isNew = (name: string) => overrides.num_labels !== undefined && isClassifier(name);
-  const missing = absent.filter((name) => !isNew(name));
-  if (absent.some(isNew)) notes.push('the classifier is new: random until it is trained');
+  const absent = specs.filter(({ name }) => !known.has(name));
+  const isNew = ({ name, addition }: ParameterSpec) =>
+    addition === 'adapter' || (overrides.num_labels !== undefined && isClassifier(name));
+  const missing = absent.filter((spec) => !isNew(spec)).map(({ name }) => name);
+  if (absent.some(({ name }) => isClassifier(name)) && overrides.num_labels !== undefined)
+    notes.push('the classifier is new: random until it is trained');
   return { config, specs, weights: known, missing, misshapen, ignored, notes };
 }
 

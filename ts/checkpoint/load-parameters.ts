@@ -1,7 +1,7 @@
 /** Parameters on their device: in place over the mapped file where that can be, else read and converted natively. */
 
 import type { ElementType } from '../io/element-type.js';
-import { ModelParameters, type ParameterSpec } from '../model/parameters.js';
+import { initialized, ModelParameters, type ParameterSpec } from '../model/parameters.js';
 import type { DType, NativeDevice, NativeTensor } from '../native.js';
 import { elementCount } from '../shape.js';
 import { type Checkpoint, checkComplete } from './checkpoint.js';
@@ -12,17 +12,21 @@ export interface LoadProgress {
   total: number;
 }
 
+export interface LoadParametersOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Of parameters that the checkpoint has not. */
+  seed?: number | undefined;
+}
+
 /**
- * Loads what an open checkpoint has.
+ * Loads what an open checkpoint has; additions that it has not begin as those of a new model.
  * @throws GlmError GLM_MISSING_WEIGHTS, GLM_CHECKPOINT_FORMAT, GLM_CORRUPT_FILE, GLM_IO, GLM_OUT_OF_MEMORY
  */
 export async function loadParameters(
   device: NativeDevice,
   checkpoint: Checkpoint,
-  {
-    signal,
-    onProgress,
-  }: { signal?: AbortSignal | undefined; onProgress?: ((progress: LoadProgress) => void) | undefined },
+  { signal, onProgress, seed = 0 }: LoadParametersOptions,
 ): Promise<ModelParameters> {
   checkComplete(checkpoint);
   const { specs, weights } = checkpoint;
@@ -33,7 +37,7 @@ export async function loadParameters(
       const weight = weights.get(spec.name);
       const dtype = dtypeOf(spec, checkpoint, device.name);
       const mapped = weight && inPlace(device, weight, spec, dtype);
-      const tensor = mapped ?? make(device, weight, spec, dtype, site);
+      const tensor = mapped ?? make(device, weight, spec, dtype, { seed, site });
       tensors.push(tensor);
       if (!mapped && weight) {
         device.load(tensor, forNative(weight));
@@ -89,13 +93,12 @@ function inPlace(
 function make(
   device: NativeDevice,
   weight: Weight | undefined,
-  { shape, initial }: ParameterSpec,
+  spec: ParameterSpec,
   dtype: DType,
-  site: number,
+  { seed, site }: { seed: number; site: number },
 ): NativeTensor {
-  if (weight !== undefined && !grows(weight, shape)) return device.tensor(shape, dtype, null, true);
-  const values = 'deviation' in initial ? initial : { mean: initial.constant, deviation: 0 };
-  return device.normal(shape, { ...values, seed: 0, site, requiresGradient: true });
+  if (weight !== undefined && !grows(weight, spec.shape)) return device.tensor(spec.shape, dtype, null, true);
+  return initialized(device, spec, seed, site);
 }
 
 /** The bytes of a model's parameters as a CPU holds them. */

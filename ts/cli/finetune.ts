@@ -30,6 +30,9 @@ interface Options extends TaskFlags {
   evaluateEvery: number;
   microBatchTokens: number;
   checkpointActivations?: true;
+  loraRank?: number;
+  freeze?: true;
+  tuneLayers?: number;
   skipBad?: true;
   threads?: number;
   device?: FineTuneOptions['device'];
@@ -69,7 +72,10 @@ export function finetune(): Command {
       integer(1),
       8192,
     )
-    .option('--checkpoint-activations', 'less memory: compute each layer again in the backward');
+    .option('--checkpoint-activations', 'less memory: compute each layer again in the backward')
+    .option('--lora-rank <n>', 'adapters of this rank learn, and the pretrained weights do not', integer(1))
+    .option('--freeze', 'the pretrained weights do not learn')
+    .option('--tune-layers <n>', 'but the first layers of a frozen model do', integer(0));
   return addTaskOptions(command)
     .option('--skip-bad', 'count records that say something wrong, and go on without them')
     .option('--threads <n>', '', integer(1))
@@ -127,10 +133,12 @@ function taskIndependent(options: Options): Omit<FineTuneOptions, 'train' | 'dev
   const { model, out, resume, seed, epochs, batchSize, learningRate, weightDecay, warmup, labelSmoothing } =
     options;
   const { dropout, evaluateEvery, microBatchTokens, checkpointActivations, skipBad } = options;
+  const { loraRank, freeze, tuneLayers } = options;
   const { threads, device, dtype } = options;
   return {
     ...{ model, out, resume, seed, epochs, batchSize, learningRate, weightDecay, warmup, labelSmoothing },
     ...{ dropout, evaluateEvery, microBatchTokens, checkpointActivations, skipBad },
+    ...{ loraRank, freeze, tuneLayers },
     ...(threads && { threads }),
     ...(device && { device }),
     ...(dtype && { dtype }),

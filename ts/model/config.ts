@@ -27,6 +27,8 @@ export interface GlmConfig {
   output_predict: boolean;
   /** Classes of a classifier on the first token; 0: the model has none. */
   num_labels: number;
+  /** Rank of the low-rank adapters of every linear layer (LoRA, Hu et al. 2021); 0: there are none. */
+  lora_rank: number;
 }
 
 /** What `GLM.create` takes: at least the sizes. */
@@ -47,6 +49,7 @@ const defaults = {
   position_encoding: 'learned',
   output_predict: true,
   num_labels: 0,
+  lora_rank: 0,
 } as const;
 
 type Sizes = [
@@ -227,6 +230,7 @@ export function resolveConfig(input: string | GlmConfigInput): GlmConfig {
   oneOf(known, 'output_predict', [true, false]);
   oneOf(known, 'gelu', ['tanh', 'erf']);
   oneOf(known, 'position_encoding', ['learned', 'rotary']);
+  if (known.lora_rank !== 0) sizeUpTo(known, 'lora_rank', 65536);
   const config = known as unknown as GlmConfig;
   const { hidden_size, num_attention_heads } = config;
   if (hidden_size % num_attention_heads !== 0) {

@@ -11,6 +11,8 @@ export interface ParameterSpec {
   initial: { deviation: number } | { constant: number };
   /** Whether weight decay applies: everywhere but on biases and layer norms (`train_utils.py` of the original). */
   decay: boolean;
+  /** Which addition to a pretrained model it belongs to: those begin anew where a checkpoint has none. */
+  addition?: 'classifier' | 'adapter';
 }
 
 /**
@@ -39,6 +41,7 @@ export function parameterTable(config: GlmConfig): ParameterSpec[] {
   const linear = (name: string, inputs: number, outputs: number, scale = 1): ParameterSpec[] => [
     weight(`${name}.weight`, [outputs, inputs], scale),
     bias(`${name}.bias`, outputs),
+    ...adapterTable(name, inputs, outputs, config.lora_rank),
   ];
   const residual = 1 / Math.sqrt(2 * layers);
 
@@ -61,8 +64,7 @@ export function parameterTable(config: GlmConfig): ParameterSpec[] {
     );
   }
   table.push(...layerNorm('transformer.final_layernorm'));
-  if (config.num_labels > 0)
-    table.push(...linear('dense', h, h), ...linear('out_proj', h, config.num_labels));
+  if (config.num_labels > 0) table.push(...classifierTable(h, config.num_labels, deviation));
   return table;
 }
 
@@ -71,34 +73,68 @@ export function isClassifier(name: string): boolean {
   return /^(dense|out_proj)\./.test(name);
 }
 
+/** The classifier's layers; they have no adapters, since they begin anew themselves. */
+function classifierTable(h: number, labels: number, deviation: number): ParameterSpec[] {
+  const addition = 'classifier';
+  return [['dense', h] as const, ['out_proj', labels] as const].flatMap(
+    ([name, outputs]): ParameterSpec[] => [
+      { name: `${name}.weight`, shape: [outputs, h], initial: { deviation }, decay: true, addition },
+      { name: `${name}.bias`, shape: [outputs], initial: { constant: 0 }, decay: false, addition },
+    ],
+  );
+}
+
+/** A linear layer's weight W [out, in] with an adapter is W + B · A; at first B is zero (LoRA, section 4.1). */
+function adapterTable(name: string, inputs: number, outputs: number, rank: number): ParameterSpec[] {
+  if (rank === 0) return [];
+  const common = { decay: true, addition: 'adapter' } as const;
+  return [
+    {
+      ...common,
+      name: `${name}.lora_a`,
+      shape: [rank, inputs],
+      initial: { deviation: 1 / Math.sqrt(inputs) },
+    },
+    { ...common, name: `${name}.lora_b`, shape: [outputs, rank], initial: { constant: 0 } },
+  ];
+}
+
+/** A parameter as it begins, drawn from (seed, place in the table, element). */
+export function initialized(
+  device: NativeDevice,
+  { shape, initial }: ParameterSpec,
+  seed: number,
+  site: number,
+): NativeTensor {
+  const options =
+    'deviation' in initial ? { deviation: initial.deviation } : { mean: initial.constant, deviation: 0 };
+  return device.normal(shape, { ...options, seed, site, requiresGradient: true });
+}
+
 /**
  * The parameters of a model on its device. A model that computes in bfloat16 reads its matrices from bfloat16 copies, which
  * gather the gradients; the float32 they were made from stay as masters, which an optimizer updates and a file gets.
  */
 export class ModelParameters {
-  readonly specs: readonly ParameterSpec[];
+  #specs: readonly ParameterSpec[];
   /** What is computed with. */
   private readonly tensors = new Map<string, NativeTensor>();
   private readonly masters = new Map<string, NativeTensor>();
 
   private constructor(specs: readonly ParameterSpec[]) {
-    this.specs = specs;
+    this.#specs = specs;
+  }
+
+  get specs(): readonly ParameterSpec[] {
+    return this.#specs;
   }
 
   /** New parameters, drawn from (seed, place in the table, element). */
   static initialize(device: NativeDevice, config: GlmConfig, seed: number): ModelParameters {
     const parameters = new ModelParameters(parameterTable(config));
     try {
-      for (const [site, { name, shape, initial }] of parameters.specs.entries()) {
-        const options =
-          'deviation' in initial
-            ? { deviation: initial.deviation }
-            : { mean: initial.constant, deviation: 0 };
-        parameters.tensors.set(
-          name,
-          device.normal(shape, { ...options, seed, site, requiresGradient: true }),
-        );
-      }
+      for (const [site, spec] of parameters.specs.entries())
+        parameters.tensors.set(spec.name, initialized(device, spec, seed, site));
       return parameters;
     } catch (error) {
       parameters.dispose();
@@ -123,9 +159,21 @@ export class ModelParameters {
     }
   }
 
-  /** Gives every parameter float32 values in memory of their own, which an optimizer can update. */
-  makeTrainable(device: NativeDevice, dtype: 'float32' | 'bfloat16'): void {
-    for (const { name, shape } of this.specs) {
+  /**
+   * Gives the parameters that learn float32 values in memory of their own, which an optimizer can update. The others stay as
+   * they are, and ops take no gradient by them.
+   */
+  makeTrainable(
+    device: NativeDevice,
+    dtype: 'float32' | 'bfloat16',
+    learns: (spec: ParameterSpec) => boolean = () => true,
+  ): void {
+    for (const spec of this.specs) {
+      const { name, shape } = spec;
+      if (!learns(spec)) {
+        this.get(name).setRequiresGradient(false);
+        continue;
+      }
       const [exact, tensor] = [this.exact(name), this.get(name)];
       const master = device.trainable(exact, 'float32');
       const computed = shape.length === 2 && dtype === 'bfloat16' ? device.trainable(tensor, dtype) : master;
@@ -156,6 +204,30 @@ export class ModelParameters {
 
   get count(): number {
     return this.specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  }
+
+  /** From now on all parameters have gradients again. */
+  unfreeze(): void {
+    for (const tensor of this.tensors.values()) if (!tensor.disposed) tensor.setRequiresGradient(true);
+  }
+
+  /** Puts another tensor in a parameter's place; the old one is disposed. */
+  replace(name: string, tensor: NativeTensor): void {
+    this.drop(name);
+    this.tensors.set(name, tensor);
+  }
+
+  /** Removes the parameters of which `which` says so. */
+  remove(which: (spec: ParameterSpec) => boolean): void {
+    for (const spec of this.specs) if (which(spec)) this.drop(spec.name);
+    this.#specs = this.specs.filter((spec) => !which(spec));
+  }
+
+  private drop(name: string): void {
+    for (const tensors of [this.tensors, this.masters]) {
+      tensors.get(name)?.dispose();
+      tensors.delete(name);
+    }
   }
 
   clearGradients(): void {

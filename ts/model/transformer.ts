@@ -166,13 +166,25 @@ function layerNorm({ device, config, parameters }: Network, name: string, x: Nat
   );
 }
 
+/**
+ * dropout(activation(x) · Wᵀ + bias) + residual, where W may have an adapter: W + B · A. Its part draws the same dropout at the same
+ * place, which is that of the sum.
+ */
 function linear(
   { device, parameters }: Network,
   name: string,
   x: NativeTensor,
-  options?: LinearOptions,
+  options: LinearOptions = {},
 ): NativeTensor {
-  return device.linear(x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), options);
+  const [weight, bias] = [parameters.get(`${name}.weight`), parameters.get(`${name}.bias`)];
+  const [a, b] = [parameters.find(`${name}.lora_a`), parameters.find(`${name}.lora_b`)];
+  if (a === undefined || b === undefined) return device.linear(x, weight, bias, options);
+  const { activation, residual, dropout } = options;
+  const narrow = device.linear(x, a, null, { activation });
+  return device.linear(x, weight, bias, {
+    ...options,
+    residual: device.linear(narrow, b, null, { residual, dropout }),
+  });
 }
 
 /** Dropout at one place of one micro-batch; none outside training. */

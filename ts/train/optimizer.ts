@@ -1,5 +1,5 @@
 import { GlmError } from '../errors.js';
-import type { ModelParameters } from '../model/parameters.js';
+import type { ModelParameters, ParameterSpec } from '../model/parameters.js';
 import type { NativeAdamWParameter, NativeDevice, NativeTensor } from '../native.js';
 
 export interface OptimizerOptions {
@@ -46,12 +46,20 @@ export class Optimizer {
   updates = 0;
   private readonly device: NativeDevice;
   private readonly parameters: ModelParameters;
+  private readonly specs: readonly ParameterSpec[];
   private readonly moments = new Map<string, { firstMoment: NativeTensor; secondMoment: NativeTensor }>();
 
-  constructor(device: NativeDevice, parameters: ModelParameters, settings: OptimizerSettings) {
+  /** @param learns which parameters it updates */
+  constructor(
+    device: NativeDevice,
+    parameters: ModelParameters,
+    settings: OptimizerSettings,
+    learns: (spec: ParameterSpec) => boolean = () => true,
+  ) {
     this.device = device;
     this.parameters = parameters;
     this.settings = settings;
+    this.specs = parameters.specs.filter(learns);
     const tensors: NativeTensor[] = [];
     const make = (shape: number[]) => {
       const tensor = device.tensor(shape, 'float32', null, false);
@@ -59,7 +67,7 @@ export class Optimizer {
       return tensor;
     };
     try {
-      for (const { name, shape } of parameters.specs)
+      for (const { name, shape } of this.specs)
         this.moments.set(name, { firstMoment: make(shape), secondMoment: make(shape) });
     } catch (error) {
       for (const tensor of tensors) tensor.dispose();
@@ -69,7 +77,9 @@ export class Optimizer {
 
   /** The norm of all gradients together. Not finite when one of them is not. */
   async gradientNorm(): Promise<number> {
-    return Math.sqrt(await this.device.squaredGradientNorm(this.parameters.all()));
+    return Math.sqrt(
+      await this.device.squaredGradientNorm(this.specs.map(({ name }) => this.parameters.get(name))),
+    );
   }
 
   /** One step with gradients of the given norm, clipped to `clip` (0: not at all). Without gradients it only counts. */
@@ -79,7 +89,7 @@ export class Optimizer {
     const { beta1, beta2, epsilon, weightDecay } = this.settings;
     const gradientScale = clip > 0 ? Math.min(1, clip / (gradientNorm + clipEpsilon)) : 1;
     this.device.adamw(
-      this.parameters.specs.map(({ name, decay }) => ({
+      this.specs.map(({ name, decay }) => ({
         ...this.valuesOf(name),
         ...this.moment(name),
         decay,

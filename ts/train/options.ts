@@ -3,6 +3,7 @@ import type { BlankInfilling } from '../data/blank-infilling.js';
 import { Corpus } from '../data/corpus.js';
 import { GlmError } from '../errors.js';
 import type { GlmConfig } from '../model/config.js';
+import type { ParameterSpec } from '../model/parameters.js';
 import type { TrainingData } from './batch-source.js';
 import { type OptimizerOptions, type OptimizerSettings, resolveOptimizer } from './optimizer.js';
 import { resolveSchedule, type Schedule, type ScheduleOptions } from './schedule.js';
@@ -44,6 +45,13 @@ export interface TrainerOptions {
    * layers are checkpointed as that takes, and no more. Default: no limit.
    */
   memoryBudget?: number | null | undefined;
+  /**
+   * The pretrained weights stay as they are; what was added to them learns: adapters. Default false.
+   * (`--freeze-transformer` of the original.)
+   */
+  freeze?: boolean | undefined;
+  /** With `freeze`: layers that learn nevertheless, from the first on. Default 0. (`--tune-prefix-layers`.) */
+  tuneLayers?: number | undefined;
   /** Folder of the run: checkpoints, metrics. Default: none is written. */
   checkpointDir?: string | undefined;
   /** Steps between checkpoints; 0: one at the end. Default 0. */
@@ -74,6 +82,8 @@ export interface TrainerSettings {
   checkpointActivations: number;
   /** null: no limit. */
   memoryBudget: number | null;
+  freeze: boolean;
+  tuneLayers: number;
   checkpointEvery: number;
   keep: number;
   evaluateEvery: number;
@@ -94,6 +104,8 @@ const writtenOptions = [
   'labelSmoothing',
   'checkpointActivations',
   'memoryBudget',
+  'freeze',
+  'tuneLayers',
   'checkpointEvery',
   'keep',
   'evaluateEvery',
@@ -132,12 +144,34 @@ export function resolveOptions(options: TrainerOptions, config: GlmConfig): Trai
     labelSmoothing: number('labelSmoothing', options.labelSmoothing ?? 0, 0, 1),
     checkpointActivations: integer('checkpointActivations', layers, 0),
     memoryBudget: memoryBudget === null ? null : integer('memoryBudget', memoryBudget, 1),
+    ...resolveFreezing(options, config),
     checkpointEvery: integer('checkpointEvery', options.checkpointEvery ?? 0, 0),
     keep: integer('keep', options.keep ?? 2, 1),
     evaluateEvery: integer('evaluateEvery', options.evaluateEvery ?? 0, 0),
     evaluationSamples: integer('evaluationSamples', options.evaluationSamples ?? 64, 1),
     samples: texts('samples', options.samples ?? []),
     seed: integer('seed', options.seed ?? 0, 0),
+  };
+}
+
+function resolveFreezing({ freeze = false, tuneLayers = 0 }: TrainerOptions, config: GlmConfig) {
+  const { num_layers, lora_rank } = config;
+  if (typeof freeze !== 'boolean') fail(`expected freeze to be true or false, found ${String(freeze)}`);
+  integer('tuneLayers', tuneLayers, 0);
+  if (tuneLayers > num_layers)
+    fail(`expected tuneLayers to be at most the model's ${num_layers} layers, found ${tuneLayers}`);
+  if (tuneLayers > 0 && !freeze)
+    fail('expected freeze with tuneLayers, found none; without it all layers learn');
+  if (freeze && tuneLayers === 0 && lora_rank === 0)
+    fail('expected something that learns beside a frozen model, found nothing; give tuneLayers or adapters');
+  return { freeze, tuneLayers };
+}
+
+/** Which parameters a run updates. */
+export function learnsIn({ freeze, tuneLayers }: Pick<TrainerSettings, 'freeze' | 'tuneLayers'>) {
+  return ({ name, addition }: ParameterSpec): boolean => {
+    const layer = Number(/^transformer\.layers\.(\d+)\./.exec(name)?.[1] ?? Infinity);
+    return !freeze || addition !== undefined || layer < tuneLayers;
   };
 }
 

@@ -23,7 +23,7 @@ import type {
 } from './events.js';
 import { describeExamples } from './examples.js';
 import { Optimizer } from './optimizer.js';
-import { resolveOptions, type TrainerOptions, type TrainerSettings } from './options.js';
+import { learnsIn, resolveOptions, type TrainerOptions, type TrainerSettings } from './options.js';
 import { fillSamples } from './samples.js';
 import { learningRate } from './schedule.js';
 
@@ -69,8 +69,9 @@ export class Trainer {
     this.#live = { data, objective, validation, signal };
     this.#folder = checkpointDir === undefined ? undefined : new RunFolder(checkpointDir);
     checkData(data, objective);
-    parameters.makeTrainable(device, dtype);
-    this.#optimizer = new Optimizer(device, parameters, this.settings.optimizer);
+    const learns = learnsIn(this.settings);
+    parameters.makeTrainable(device, dtype, learns);
+    this.#optimizer = new Optimizer(device, parameters, this.settings.optimizer, learns);
   }
 
   /**
@@ -167,9 +168,10 @@ export class Trainer {
     return { type: 'checkpoint', step: this.#step, path };
   }
 
-  /** Gives the optimizer's memory back; the model stays. */
+  /** Gives the optimizer's memory back; the model stays, and nothing of it is frozen. */
   dispose(): void {
     this.#optimizer.dispose();
+    if (this.settings.freeze) this.model.network.parameters.unfreeze();
   }
 
   [Symbol.dispose](): void {

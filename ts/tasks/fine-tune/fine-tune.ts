@@ -137,18 +137,34 @@ async function openTrainer<Record extends TaskRecord>(
     labelSmoothing: settings.labelSmoothing,
     dropout: options.dropout,
     checkpointActivations: options.checkpointActivations,
+    freeze: options.freeze ?? options.loraRank !== undefined,
+    tuneLayers: options.tuneLayers,
     checkpointDir: out,
     checkpointEvery,
     keep: 1,
   });
 }
 
-/** The model, with what the task needs beyond it. */
+/** The model, with what the task needs beyond it, and adapters. */
 async function openModel<Record extends TaskRecord>(
   task: Task<Record>,
-  { model, device, dtype, threads, instructionSet, signal, taskOptions = {} }: FineTuneOptions,
+  {
+    model,
+    device,
+    dtype,
+    threads,
+    instructionSet,
+    signal,
+    seed,
+    loraRank,
+    taskOptions = {},
+  }: FineTuneOptions,
 ): Promise<GLM> {
-  const changes = ({ config }: GLM) => Object.entries(task.adapt?.(config, taskOptions) ?? {});
+  const changes = ({ config }: GLM) =>
+    Object.entries({
+      ...task.adapt?.(config, taskOptions),
+      ...(loraRank !== undefined && { lora_rank: loraRank }),
+    }).filter(([key, value]) => config[key as keyof GlmConfig] !== value);
   if (typeof model !== 'string') {
     const [wanted] = changes(model);
     if (wanted === undefined) return model;
@@ -169,7 +185,7 @@ async function openModel<Record extends TaskRecord>(
   const config = Object.fromEntries(changes(asItIs)) as Partial<GlmConfig>;
   if (Object.keys(config).length === 0) return asItIs;
   asItIs.dispose();
-  return GLM.load(model, { ...options, config });
+  return GLM.load(model, { ...options, config, seed });
 }
 
 /** The epoch with the highest metric, the first of several; the last where nothing is scored. */

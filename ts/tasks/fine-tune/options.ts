@@ -27,6 +27,12 @@ export interface FineTuneOptions extends DeviceOptions {
   /** Tokens that are computed at once; a step's examples are cut up to fit. Default 8192. */
   microBatchTokens?: number | undefined;
   checkpointActivations?: number | boolean | undefined;
+  /** Rank of adapters that are added to every linear layer of the model (LoRA). Default: none. */
+  loraRank?: number | undefined;
+  /** The pretrained weights do not learn. Default: with `loraRank` they do not, else they do. */
+  freeze?: boolean | undefined;
+  /** Layers that learn although the model is frozen, from the first on. Default 0. */
+  tuneLayers?: number | undefined;
   /** Epochs between evaluations. Default 1. */
   evaluateEvery?: number | undefined;
   /** Records that are evaluated together. Default: the task's. */

@@ -41,6 +41,7 @@ export class RunFolder {
   async writeBest(model: GLM, predictionLines: readonly string[]): Promise<void> {
     if (this.#folder === undefined) return;
     await model.save(path.join(this.#folder, 'best'));
+    if (model.config.lora_rank > 0) await model.saveAdapter(path.join(this.#folder, 'best/adapter'));
     await writePredictions(path.join(this.#folder, 'best/predictions.txt'), predictionLines);
   }
 

@@ -1,0 +1,155 @@
+/** What is added to a pretrained model: adapters; frozen weights, saving apart, merging. */
+
+import path from 'node:path';
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import type { Batch } from '../../ts/data/batch.js';
+import { GLM } from '../../ts/glm.js';
+import { Trainer } from '../../ts/train/trainer.js';
+import type { TrainerOptions } from '../../ts/train/options.js';
+import { failsWith } from '../support/fails-with.js';
+import { withFolder } from '../support/folder.js';
+import { data, lossesOf, newModel, runOptions, weightsOf } from '../support/small-run.js';
+
+const additions = suite('model: additions');
+const device = { device: 'cpu', threads: 2 } as const;
+
+async function save(folder: string): Promise<string> {
+  using model = await newModel();
+  await model.save(folder);
+  return folder;
+}
+
+/**
+ * Goes a little along each wanted parameter's gradient: the loss changes by the gradient's norm. That is a finite difference with a
+ * signal far above the rounding of float32.
+ */
+async function checkGradients(model: GLM, batch: Batch, wanted: (name: string) => boolean): Promise<void> {
+  const { loss, gradients } = await model.gradients(batch);
+  let checked = 0;
+  for (const [name, gradient] of gradients) {
+    if (!wanted(name)) continue;
+    const norm = Math.hypot(...gradient);
+    assert.ok(norm > 1e-6, `${name}: a gradient that is zero cannot be checked`);
+    const tensor = model.network.parameters.exact(name);
+    const values = await model.readParameter(name);
+    const length = Math.min(0.05 * Math.hypot(...values) + 0.01, 0.02 / norm);
+    const slope = async (distance: number) => {
+      const at = async (sign: number) => {
+        tensor.write(values.map((value, i) => value + (sign * distance * gradient[i]!) / norm));
+        return (await model.loss(batch)).loss;
+      };
+      return ((await at(1)) - (await at(-1))) / (2 * distance);
+    };
+    // Richardson's extrapolation: without the error of second order.
+    const difference = (4 * (await slope(length / 2)) - (await slope(length))) / 3;
+    tensor.write(values);
+    const noise = 3e-6 / length; // of losses in float32
+    assert.ok(
+      Math.abs(difference - norm) < 0.005 * norm + noise && noise < 0.1 * norm,
+      `${name}: norm ${norm}, finite difference ${difference} over ${length}`,
+    );
+    checked++;
+  }
+  assert.ok(checked > 0);
+  assert.is((await model.loss(batch)).loss, loss, 'the parameters are as they were');
+}
+
+additions('adapters: nothing changes at first, and the gradient is the finite difference', () =>
+  withFolder(async (folder) => {
+    using plain = await newModel();
+    using model = await GLM.load(await save(folder), { ...device, config: { lora_rank: 3 } });
+    const [batch] = await data(0);
+    const before = await plain.loss(batch!);
+    assert.ok(Math.abs((await model.loss(batch!)).loss - before.loss) < 1e-6);
+    for (const [name, { shape }] of model.parameters()) {
+      if (!name.endsWith('.lora_b')) continue;
+      const values = Float32Array.from({ length: shape[0]! * shape[1]! }, (_, i) => 0.1 * Math.sin(i));
+      model.network.parameters.exact(name).write(values);
+    }
+    await checkGradients(model, batch!, (name) => /\.lora_[ab]$/.test(name));
+  }),
+);
+
+async function trained(model: GLM, more: Partial<TrainerOptions>): Promise<void> {
+  using trainer = new Trainer(model, { ...runOptions(undefined, 6), ...more });
+  await lossesOf(trainer);
+}
+
+additions('a frozen model: adapters learn, and the tuned layers; all else keeps its bits', () =>
+  withFolder(async (folder) => {
+    using model = await GLM.load(await save(folder), { ...device, config: { lora_rank: 2 } });
+    const before = await weightsOf(model);
+    await trained(model, { freeze: true, tuneLayers: 1 });
+    for (const [name, values] of await weightsOf(model)) {
+      const learns = name.includes('lora_') || name.startsWith('transformer.layers.0.');
+      assert.is(Buffer.from(values.buffer).equals(Buffer.from(before.get(name)!.buffer)), !learns, name);
+    }
+    const { gradients } = await model.gradients((await data(0))[0]!);
+    assert.ok(Math.hypot(...gradients.get('word_embeddings.weight')!) > 0, 'afterwards nothing is frozen');
+  }),
+);
+
+additions('saved apart, loaded, and merged, a model gives the same losses', () =>
+  withFolder(async (folder) => {
+    const base = await save(path.join(folder, 'base'));
+    using model = await GLM.load(base, { ...device, config: { lora_rank: 2 }, seed: 4 });
+    await trained(model, { freeze: true, optimizer: { learningRate: 1e-2 } });
+    const [batch] = await data(0);
+    const { loss } = await model.loss(batch!);
+    await model.saveAdapter(path.join(folder, 'adapter'));
+
+    using loaded = await GLM.load(base, { ...device, adapter: path.join(folder, 'adapter') });
+    assert.equal(loaded.config, model.config);
+    assert.is((await loaded.loss(batch!)).loss, loss);
+
+    await loaded.mergeAdapters();
+    assert.not(
+      [...loaded.parameters().keys()].some((name) => name.includes('lora')),
+      'there are no adapters left',
+    );
+    const merged = (await loaded.loss(batch!)).loss;
+    assert.ok(Math.abs(merged - loss) < 2e-6 * loss, `${merged}, unmerged ${loss}`);
+    using without = await GLM.load(base, device);
+    assert.ok(Math.abs((await without.loss(batch!)).loss - loss) > 1e-3 * loss, 'the adapters matter');
+
+    await loaded.save(path.join(folder, 'merged'));
+    using again = await GLM.load(path.join(folder, 'merged'), device);
+    assert.is((await again.loss(batch!)).loss, merged);
+  }),
+);
+
+additions('an interrupted run with additions goes on to the bit', () =>
+  withFolder(async (folder) => {
+    const base = await save(path.join(folder, 'base'));
+    const load = () => GLM.load(base, { ...device, config: { lora_rank: 2 } });
+    using whole = await load();
+    await trained(whole, { freeze: true });
+    const run = path.join(folder, 'run');
+    {
+      using begun = await load();
+      using trainer = new Trainer(begun, { ...runOptions(run, 4), freeze: true });
+      await lossesOf(trainer);
+    }
+    using resumed = await Trainer.resume(run, { data, steps: 6 });
+    await lossesOf(resumed);
+    const expected = await weightsOf(whole);
+    for (const [name, values] of await weightsOf(resumed.model))
+      assert.equal(values, expected.get(name), name);
+    resumed.model.dispose();
+  }),
+);
+
+additions('what cannot be is refused', async () => {
+  using model = await newModel();
+  const trainer = (options: Partial<TrainerOptions>) => async () =>
+    new Trainer(model, { ...runOptions(undefined, 1), ...options });
+  await failsWith('GLM_INVALID_ARGUMENT', /something that learns/, trainer({ freeze: true }));
+  await failsWith('GLM_INVALID_ARGUMENT', /expected freeze with tuneLayers/, trainer({ tuneLayers: 1 }));
+  await failsWith('GLM_INVALID_ARGUMENT', /at most the model's 2 layers/, trainer({ freeze: true, tuneLayers: 3 })); // prettier-ignore
+  await failsWith('GLM_INVALID_ARGUMENT', /model with adapters/, () => model.saveAdapter('nowhere'));
+});
+
+additions.run();
