@@ -182,7 +182,7 @@ tuning('adapters of a frozen model are learned, kept beside it and apart from it
       if (!name.includes('lora')) assert.equal(await before.readParameter(name), values, name);
     }
     const again = fineTune(parity, { ...settings, model: before, train: data, loraRank: 4 });
-    await failsWith('GLM_INVALID_ARGUMENT', /lora_rank is 4, found 0/, () => again);
+    await failsWith('GLM_INVALID_ARGUMENT', /lora_rank 4, found 0/, () => again);
   }),
 );
 
