@@ -2,6 +2,9 @@
  * Private memory over a long run, which must stay where it is: `npm run bench -- steady-memory`, of training steps, or with
  * `--of fills` of blanks that 16 callers fill. Batches and texts differ in length.
  *
+ * It is read before and after JavaScript's collector has run: when V8 collects is V8's affair and moves the first figure by
+ * some MiB either way; the second is what is kept. `growth` is that of the second.
+ *
  * Fills take a model's weights from its file, which is no private memory, so what is private beyond the caches is the
  * program itself, the activations of a step and what the tokenizer and JavaScript hold.
  */
@@ -10,6 +13,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { GLM } from '../ts/glm.js';
 import { Trainer } from '../ts/train/trainer.js';
@@ -80,15 +85,29 @@ async function fill(times: number, done: (count: number) => void): Promise<objec
 
 const isTraining = options.of === 'training';
 const times = Number(options.times ?? (isTraining ? 2000 : 5000));
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+const uncollected: number[] = [];
 const mebibytes: number[] = [];
 const note = (count: number) => {
   if (count % Math.ceil(times / samples) !== 0) return;
+  uncollected.push(privateMebibytes());
+  collectGarbage();
   mebibytes.push(privateMebibytes());
-  console.error(`${count} of ${times}: ${mebibytes.at(-1)!.toFixed(1)} MiB of private memory`);
+  const [before, after] = [uncollected.at(-1)!.toFixed(1), mebibytes.at(-1)!.toFixed(1)];
+  console.error(`${count} of ${times}: ${after} MiB of private memory, ${before} before a collection`);
 };
 const settings = await (isTraining ? train : fill)(times, note);
 const [first = NaN, ...rest] = mebibytes;
 const growth = Math.max(...rest) / first - 1;
 console.log(
-  JSON.stringify({ benchmark: 'steady-memory', of: options.of, times, ...settings, mebibytes, growth }),
+  JSON.stringify({
+    benchmark: 'steady-memory',
+    of: options.of,
+    times,
+    ...settings,
+    uncollected,
+    mebibytes,
+    growth,
+  }),
 );

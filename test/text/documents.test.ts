@@ -8,12 +8,8 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import {
-  type DocumentReader,
-  type DocumentRules,
-  openReader,
-  type Part,
-} from '../../ts/text/documents/reader.js';
+import type { DocumentReader, DocumentRules, Part } from '../../ts/text/documents/document.js';
+import { openReader } from '../../ts/text/documents/reader.js';
 import { findSources } from '../../ts/text/documents/sources.js';
 import { withFolder } from '../support/folder.js';
 import { TestRandom } from '../support/random.js';

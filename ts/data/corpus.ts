@@ -7,7 +7,7 @@ import type { Tokenizer } from '../text/tokenizer.js';
 import { isIntact } from './corpus/corpus-writer.js';
 import { DocumentIndex } from './corpus/document-index.js';
 import { FolderLock } from '../io/folder-lock.js';
-import { type DocumentRules, usualRules } from '../text/documents/reader.js';
+import { type DocumentRules, usualRules } from '../text/documents/document.js';
 import { baseOf, cacheSuffix, findSources } from '../text/documents/sources.js';
 import { documentsOfShare, openSplit } from './corpus/split.js';
 import { TokenFile } from './corpus/token-file.js';

@@ -3,12 +3,19 @@ import { feed } from '../model/feed.js';
 import { type Network, rowLogits, rowLosses } from '../model/transformer.js';
 import type { NativeCacheRows, NativeChoices, NativeKeyValueCache } from '../native.js';
 import type { Prompt } from './prompt.js';
-import type { ScoredText } from './score.js';
 import type { Sequence } from './sequence.js';
 import type { Choice, Chosen, Row } from './step.js';
 
 /** Tokens that are encoded in one pass, unless one context alone is longer: this bounds the memory of activations. */
 const mostEncoded = 1024;
+
+/** A text, and the tokens that are to be likely in its first blank. */
+export interface ScoredText {
+  prompt: Prompt;
+  sop: number;
+  /** The targets of each choice: its tokens, and end-of-piece when that counts. */
+  targets: Int32Array[];
+}
 
 /** Computes the steps of sequences with a key-value cache for each: contexts once, then only what is new. */
 export class Engine {

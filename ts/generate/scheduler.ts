@@ -1,7 +1,7 @@
 import { GlmError } from '../errors.js';
 import type { Engine } from './engine.js';
 import type { Sequence } from './sequence.js';
-import type { Chosen } from './step.js';
+import { type Chosen, nothingLeft, notFinite, numericError } from './step.js';
 
 /** A sequence on its way, and who wants to know. */
 export interface Task {
@@ -114,15 +114,3 @@ function checkChosen(chosen: readonly Chosen[]): void {
     );
   }
 }
-
-export function numericError(): GlmError {
-  return new GlmError(
-    'GLM_NUMERIC',
-    'expected finite logits, found NaN or infinity; the weights are damaged, or too large for the type that is computed with',
-  );
-}
-
-/** What stands for an id in {@link Chosen} when the logits are not finite. */
-export const notFinite = -1;
-/** What stands for an id in {@link Chosen} when every token is forbidden. */
-export const nothingLeft = -2;

@@ -2,7 +2,7 @@ import { GlmError } from '../errors.js';
 import { positionRows } from '../model/config.js';
 import type { Network } from '../model/transformer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import type { Engine } from './engine.js';
+import type { Engine, ScoredText } from './engine.js';
 import {
   type BlankTokens,
   checkKeys,
@@ -11,8 +11,8 @@ import {
   resolveSignal,
   resolveSpecial,
 } from './options.js';
-import { checkIds, type Prompt, type PromptInput, readPrompt } from './prompt.js';
-import { numericError } from './scheduler.js';
+import { checkIds, type PromptInput, readPrompt } from './prompt.js';
+import { numericError } from './step.js';
 
 /** What may stand in a blank: texts, encoded as they are given, or token ids. */
 export type Choices = readonly (string | Int32Array)[];
@@ -25,14 +25,6 @@ export interface ScoreOptions {
   signal?: AbortSignal | undefined;
   /** Needed with token ids when the model has no tokenizer. */
   special?: BlankTokens | undefined;
-}
-
-/** A text, and the tokens that are to be likely in its first blank. */
-export interface ScoredText {
-  prompt: Prompt;
-  sop: number;
-  /** The targets of each choice: its tokens, and end-of-piece when that counts. */
-  targets: Int32Array[];
 }
 
 /** What scoring needs of a generator. */

@@ -1,3 +1,4 @@
+import { GlmError } from '../errors.js';
 /** What goes into one step of decoding, and what comes out. */
 
 /** A token to feed. Its keys and values go to `slot`, a row of its sequence's cache. */
@@ -39,4 +40,16 @@ export interface SequenceStep {
   /** Cache rows from the first on that all of `rows` see. */
   shared: number;
   rows: readonly Row[];
+}
+
+/** What stands for an id in {@link Chosen} when the logits are not finite. */
+export const notFinite = -1;
+/** What stands for an id in {@link Chosen} when every token is forbidden. */
+export const nothingLeft = -2;
+
+export function numericError(): GlmError {
+  return new GlmError(
+    'GLM_NUMERIC',
+    'expected finite logits, found NaN or infinity; the weights are damaged, or too large for the type that is computed with',
+  );
 }

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Codec } from './codec.js';
 import type { TokenizerDefinition } from './definition.js';
 import { IdBuffer } from './id-buffer.js';
-import { createSubwords } from './subwords.js';
+import { createSubwords } from './create-subwords.js';
 
 /** The ids of several texts one after the other, and how many each has. */
 export interface EncodedTexts {

@@ -1,8 +1,5 @@
-import { ByteLevelBpe } from './byte-level-bpe.js';
 import type { SubwordDefinition } from './definition.js';
 import type { IdBuffer } from './id-buffer.js';
-import { SentencePiece } from './sentencepiece/sentence-piece.js';
-import { WordPiece } from './word-piece.js';
 
 /**
  * Turns text without command tokens into the ids of a vocabulary, and back. Synchronous; not shared between
@@ -33,15 +30,4 @@ export interface Subwords {
 
   /** Whether the end of a decoded text may change when more tokens follow. */
   mayChange(text: string): boolean;
-}
-
-export function createSubwords(definition: SubwordDefinition): Subwords {
-  switch (definition.type) {
-    case 'bpe':
-      return new ByteLevelBpe(definition);
-    case 'wordpiece':
-      return new WordPiece(definition);
-    case 'sentencepiece':
-      return new SentencePiece(definition);
-  }
 }

@@ -7,7 +7,8 @@ import { type AddedToken, commandTokens, type LayoutName, layoutNames, usualLayo
 import { isOpenEnded, withBlank } from './prompt.js';
 import { sentenceEndFlags } from './sentence-ends.js';
 import { blankName, type SpecialTokens, specialTokens } from './special-tokens.js';
-import { createSubwords, type Subwords } from './subwords.js';
+import { createSubwords } from './create-subwords.js';
+import type { Subwords } from './subwords.js';
 import type { TextStream } from './text-stream.js';
 import { trainSubwords, type TrainTokenizerOptions } from './train/train.js';
 

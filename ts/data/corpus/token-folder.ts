@@ -14,7 +14,7 @@ import path from 'node:path';
 import { writeFileAtomically } from '../../files.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import type { PartPlace } from '../../text/documents/plan.js';
-import type { DocumentRules } from '../../text/documents/reader.js';
+import type { DocumentRules } from '../../text/documents/document.js';
 import type { Source } from '../../text/documents/sources.js';
 
 /** Changes with anything that changes a file's bytes for the same sources. */

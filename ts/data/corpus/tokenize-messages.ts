@@ -1,6 +1,6 @@
 import type { TokenizerDefinition } from '../../text/definition.js';
 import type { GlmErrorCode } from '../../errors.js';
-import type { DocumentRules, Part } from '../../text/documents/reader.js';
+import type { DocumentRules, Part } from '../../text/documents/document.js';
 import type { Source } from '../../text/documents/sources.js';
 
 /** What a worker is started with. */

@@ -3,8 +3,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { GlmError } from '../../errors.js';
 import { Codec } from '../../text/codec.js';
-import { createSubwords } from '../../text/subwords.js';
-import { type Part, PartReader } from '../../text/documents/reader.js';
+import { createSubwords } from '../../text/create-subwords.js';
+import type { Part } from '../../text/documents/document.js';
+import { PartReader } from '../../text/documents/reader.js';
 import type { Source } from '../../text/documents/sources.js';
 import { ChunkWriter } from './tokenize-chunks.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './tokenize-messages.js';

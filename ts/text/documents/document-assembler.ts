@@ -1,5 +1,5 @@
 import { isBlank } from '../white-space.js';
-import type { Stretch } from './reader.js';
+import type { Stretch } from './document.js';
 
 /** Characters from which on a document's text is given in stretches, and of a batch of stretches. */
 const usualLength = 1 << 16;

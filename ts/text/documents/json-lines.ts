@@ -5,7 +5,7 @@ import { type ByteStream, openBytes } from './bytes.js';
 import { LineError, LineReader } from './lines.js';
 import { decodeLine, withPlace } from './line-text.js';
 import { isBlankLine, PartLines } from './part-lines.js';
-import type { DocumentReader, Part, Stretch } from './reader.js';
+import type { DocumentReader, Part, Stretch } from './document.js';
 
 /** Bytes of the longest line: what fits into a string. */
 const largest = 1 << 28;

@@ -10,7 +10,7 @@ import { openForReading } from '../../io/positional-read.js';
 import type { Source } from './sources.js';
 import { documentStretches } from './json-lines.js';
 import { ParquetFile } from './parquet-file.js';
-import type { DocumentReader, Part, Stretch } from './reader.js';
+import type { DocumentReader, Part, Stretch } from './document.js';
 
 /** A column of a Parquet file, a document per row. A part is a row group. */
 export class ParquetReader implements DocumentReader {

@@ -1,6 +1,6 @@
 import { isBlank } from '../white-space.js';
 import type { Line, LineReader } from './lines.js';
-import type { Part } from './reader.js';
+import type { Part } from './document.js';
 
 /**
  * The lines of a file, part after part. A part of bytes [from, to) begins with the first boundary at `from` or behind it

@@ -1,4 +1,5 @@
-import { countParts, type DocumentRules, type Part, partOf } from './reader.js';
+import type { DocumentRules, Part } from './document.js';
+import { countParts, partOf } from './reader.js';
 import type { Source } from './sources.js';
 
 /** A part of a source, by its index. */

@@ -4,7 +4,7 @@ import { DocumentAssembler } from './document-assembler.js';
 import { LineReader } from './lines.js';
 import { decodeLine, withPlace } from './line-text.js';
 import { isBlankLine, PartLines } from './part-lines.js';
-import type { DocumentReader, DocumentRules, Part, Stretch } from './reader.js';
+import type { DocumentReader, DocumentRules, Part, Stretch } from './document.js';
 
 /** Bytes of a line that are read before it is given in parts, and of the longest stretch without a place to cut. */
 const cutFrom = 1 << 20;

@@ -1,5 +1,6 @@
 import { Plan } from '../documents/plan.js';
-import { type DocumentRules, PartReader, usualPartBytes } from '../documents/reader.js';
+import type { DocumentRules } from '../documents/document.js';
+import { PartReader, usualPartBytes } from '../documents/reader.js';
 import type { Source } from '../documents/sources.js';
 import { startWorker } from '../start-worker.js';
 import { countPart, type CountTask } from './count-part.js';

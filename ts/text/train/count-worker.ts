@@ -1,7 +1,8 @@
 // A worker thread that counts words: gets parts of files one by one and says when each is done; when it is told
 // that there are no more, it gives its counts.
 import { parentPort, workerData } from 'node:worker_threads';
-import { type DocumentRules, PartReader } from '../documents/reader.js';
+import type { DocumentRules } from '../documents/document.js';
+import { PartReader } from '../documents/reader.js';
 import { countPart, type CountTask } from './count-part.js';
 import { type TrainableType, WordCounts } from './word-counts.js';
 

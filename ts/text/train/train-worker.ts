@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { GlmError } from '../../errors.js';
 import type { SubwordDefinition } from '../definition.js';
-import type { DocumentRules } from '../documents/reader.js';
+import type { DocumentRules } from '../documents/document.js';
 import { findSources } from '../documents/sources.js';
 import { countWords } from './count-words.js';
 import { trainBpe } from './train-bpe.js';

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { GlmError } from '../../errors.js';
 import type { SubwordDefinition } from '../definition.js';
-import { usualRules } from '../documents/reader.js';
+import { usualRules } from '../documents/document.js';
 import { errorFromWorker, startWorker } from '../start-worker.js';
 import { leastBpeVocabulary } from './train-bpe.js';
 import { leastWordPieceVocabulary } from './train-word-piece.js';
