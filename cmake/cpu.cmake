@@ -15,11 +15,11 @@ else()
   set(instruction_sets generic)
 endif()
 
-# The sources are the same for all of them, so it is enough to have one instrumented, which scripts/sanitize.mjs then asks
-# for; the others need only compile, fast.
-list(GET instruction_sets 0 sanitized_instruction_set)
+# Builds that only check, with a sanitizer or for a simulated GPU, run one set, which scripts/checking-build.mjs asks for:
+# the sources are the same for all. The others need only compile, fast.
+list(GET instruction_sets 0 checked_instruction_set)
 if("avx2" IN_LIST instruction_sets)
-  set(sanitized_instruction_set avx2)
+  set(checked_instruction_set avx2)
 endif()
 
 file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS cpp/cpu/*.cpp)
@@ -30,10 +30,10 @@ if(kernel_sources)
     target_include_directories(glm_cpu_${isa} PRIVATE cpp)
     target_compile_definitions(glm_cpu_${isa} PRIVATE GLM_ISA=${isa})
     target_compile_options(glm_cpu_${isa} PRIVATE ${kernel_options} ${options_${isa}})
-    if(GLM_SANITIZE AND isa STREQUAL sanitized_instruction_set)
-      target_compile_options(glm_cpu_${isa} PRIVATE -O1)
-    elseif(GLM_SANITIZE)
+    if((GLM_SANITIZE OR GLM_CUDA_SIM) AND NOT isa STREQUAL checked_instruction_set)
       target_compile_options(glm_cpu_${isa} PRIVATE -O0 -g0 -fno-sanitize=all)
+    elseif(GLM_SANITIZE)
+      target_compile_options(glm_cpu_${isa} PRIVATE -O1)
     endif()
     target_link_libraries(glm_cpu_${isa} PRIVATE glm_warnings Threads::Threads)
     target_sources(glm_core PRIVATE $<TARGET_OBJECTS:glm_cpu_${isa}>)

@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { checkedInstructionSet } from './checking-build.mjs';
 import { compileNative, root } from './compile-native.mjs';
 
 const [sanitizers, ...testArguments] = process.argv.slice(2);
@@ -50,8 +51,7 @@ const { status, signal } = spawnSync(command, commandArguments, {
     GLM_NATIVE_PREBUILD: folder,
     GLM_SANITIZER: name,
     TEST_TIME_LIMIT: process.env.TEST_TIME_LIMIT ?? '900',
-    // The set of kernels that cmake/cpu.cmake instruments.
-    GLM_INSTRUCTION_SET: os.arch() === 'x64' ? 'avx2' : os.arch() === 'arm64' ? 'neon' : 'generic',
+    GLM_INSTRUCTION_SET: checkedInstructionSet,
   },
 });
 const ours = readdirSync(reports)

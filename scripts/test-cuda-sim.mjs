@@ -10,6 +10,7 @@ import { cpSync, existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkedInstructionSet } from './checking-build.mjs';
 import { compileNative, root } from './compile-native.mjs';
 
 /** The tests that compute on a GPU where there is one, and take minutes on a simulated one. */
@@ -53,6 +54,7 @@ for (let schedule = 1; schedule <= Number(flags.schedules); schedule++) {
     // With more, a block may start on what a later one of the same launch left in the race checker's records of
     // shared memory, when the machine is busy: a race between two blocks' shared memory is then reported.
     CUDASIM_THREADS: '1',
+    GLM_INSTRUCTION_SET: checkedInstructionSet,
     GLM_NATIVE_PREBUILD: folder,
     GLM_TEST_DEVICES: 'cuda',
     LD_LIBRARY_PATH: path.join(copy, 'build'),
