@@ -43,21 +43,9 @@ if(GLM_WARNINGS_AS_ERRORS)
   set(cuda_options ${cuda_options} --Werror=all-warnings)
 endif()
 # Local memory is a kernel's slow memory: spilled registers lie there, and arrays that are indexed at run time. ptxas
-# reports both, and the build fails, whatever the architecture. A thread of spans.cu works through a whole example, with
-# a small stack. The simulated device's build has no machine code.
+# reports both, and the build fails, whatever the architecture. The simulated device's build has no machine code.
 if(GLM_WARNINGS_AS_ERRORS AND NOT GLM_CUDA_SIM)
-  set(cuda_options ${cuda_options} -Xptxas=--warning-as-error)
-  foreach(file ${cuda_sources})
-    # Attention is not held to it yet: on sm_120 its forward for heads of 128 with dropout spills 16 bytes.
-    if(NOT file MATCHES "[.]cu$" OR file MATCHES "/cuda/attention_(forward|backward)[.]cu$")
-      continue()
-    endif()
-    set(reports -Xptxas=--warn-on-spills)
-    if(NOT file MATCHES "/cuda/spans[.]cu$")
-      list(APPEND reports -Xptxas=--warn-on-local-memory-usage)
-    endif()
-    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${reports}")
-  endforeach()
+  set(cuda_options ${cuda_options} -Xptxas=--warn-on-spills,--warn-on-local-memory-usage,--warning-as-error)
 endif()
 
 function(glm_use_cuda target)

@@ -28,7 +28,8 @@ namespace {
 
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * 32;
-constexpr int kGroup = 8;           // threads that read a row
+constexpr int kBlocks = 8;  // of a multiprocessor: 64 registers a thread; ptxas takes 40 else, and spills
+constexpr int kGroup = 8;   // threads that read a row
 constexpr int kRows = 32 / kGroup;  // that a warp reads at a time
 constexpr float kLog2E = 1.4426950408889634f;
 
@@ -47,7 +48,7 @@ struct SeenRows {
 };
 
 template <class T, int kElements>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks)
     attend(AttentionCached p, const CacheTile* tiles, Partials partials) {
   extern __shared__ float queries[];  // [tokens, D]: turned, scaled
   CacheTile tile = tiles[blockIdx.x / p.heads];

@@ -26,6 +26,7 @@ struct BackwardKeys {
   static constexpr int kColumnsOfWarp = kFragments * 16, kColumns = kWarps * kColumnsOfWarp;
   static constexpr int kRows = kWidth == 64 ? 64 : 32;
   static constexpr int kStrip = 32, kTiles = kStrip / 8;
+  static constexpr int kUnrolled = kWidth == 64 ? 2 : 8;  // as many as leave no register to spill
   static constexpr size_t kSharedBytes =
       (2 * kColumns + 4 * kRows) * SharedRows<kWidth>::kRowBytes + 4 * kRows * sizeof(float);
 
@@ -98,8 +99,8 @@ __device__ __forceinline__ void BackwardKeys<kWidth, kDropout>::run(const Attent
     for (int strip = 0; strip < kRows && row + strip < length; strip += kStrip) {
       if (row + strip + kStrip <= seen_from) continue;
       Numbers<kFragments, kTiles> weights = {}, grads = {};  // Sᵀ, then Pᵀ; dPᵀ, then dSᵀ
-      multiply_rows(weights, keys, warp_column, tile_queries, strip);
-      multiply_rows(grads, values, warp_column, tile_grad_outs, strip);
+      multiply_rows<kUnrolled>(weights, keys, warp_column, tile_queries, strip);
+      multiply_rows<kUnrolled>(grads, values, warp_column, tile_grad_outs, strip);
       if (!tile_is_full(row + strip, column + kColumnsOfWarp, context))
         mask_rows(weights, row + strip, column, context, -INFINITY);
       uint32_t dropped[kFragments] = {};  // a bit for each number

@@ -26,6 +26,7 @@ struct BackwardQueries {
   static constexpr int kRowsOfWarp = kFragments * 16, kRows = kWarps * kRowsOfWarp;
   static constexpr int kColumns = kWidth == 64 ? 64 : 32;
   static constexpr int kStrip = 32, kTiles = kStrip / 8;
+  static constexpr int kUnrolled = kWidth / 16;  // all steps of the width
   static constexpr size_t kSharedBytes = (2 * kRows + 4 * kColumns) * SharedRows<kWidth>::kRowBytes;
 
   static __device__ void run(const AttentionBackward& p, const Tile* tiles);
@@ -120,8 +121,8 @@ __device__ __forceinline__ void BackwardQueries<kWidth, kDropout>::run(const Att
 #pragma unroll 1
     for (int strip = 0; strip < kColumns && column + strip < seen; strip += kStrip) {
       Numbers<kFragments, kTiles> weights = {}, grads = {};  // S, then P; dP, then dS
-      multiply_rows(weights, queries, warp_row, tile_keys, strip);
-      multiply_rows(grads, grad_outs, warp_row, tile_values, strip);
+      multiply_rows<kUnrolled>(weights, queries, warp_row, tile_keys, strip);
+      multiply_rows<kUnrolled>(grads, grad_outs, warp_row, tile_values, strip);
       if (!tile_is_full(row, column + strip + kStrip, context))
         mask_columns(weights, row, column + strip, context, -INFINITY);
       if constexpr (kDropout) {

@@ -34,6 +34,8 @@ struct Forward {
   static constexpr int kRowsOfWarp = kFragments * 16, kRows = kWarps * kRowsOfWarp;
   static constexpr int kColumns = kWidth == 64 ? 64 : 32;
   static constexpr int kTiles = kColumns / 8;
+  static constexpr int kUnrolled =
+      kWidth == 64 && !kDropout ? 4 : 2;  // as many as leave no register to spill
   static constexpr size_t kSharedBytes = (kRows + 4 * kColumns) * SharedRows<kWidth>::kRowBytes;
 
   static __device__ void run(const AttentionForward& p, const Tile* tiles);
@@ -85,10 +87,11 @@ __device__ __forceinline__ void Forward<kWidth, kDropout>::run(const AttentionFo
     if (column >= seen) continue;
 
     Numbers<kFragments, kTiles> scores = {};
-    multiply_rows(scores, queries, warp_row, tile_keys, 0);
+    multiply_rows<kUnrolled>(scores, queries, warp_row, tile_keys, 0);
     if (!tile_is_full(row, column + kColumns, context)) mask_columns(scores, row, column, context, -INFINITY);
     softmax.take(scores, out);
     if constexpr (kDropout) {
+      compute_anew(row, head);
       HeadDropout dropout{p.dropout, head * p.layout.tokens + tile.offset};
       dropout.for_each_dropped<kFragments, kTiles>(row, column,
                                                    [&](int f, int n, int i) { scores[f][n][i] = 0; });

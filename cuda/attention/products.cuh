@@ -24,11 +24,12 @@ __device__ __forceinline__ void for_each_number(const Function& function) {
   }
 }
 
-/// out += A Bᵀ for rows of `left` from `left_row` and of `right` from `right_row` on, over the width.
-template <int kFragments, int kTiles, int kWidth>
+/// out += A Bᵀ for rows of `left` from `left_row` and of `right` from `right_row` on, over the width. Of its
+/// steps, `kUnrolled` are one piece of code: more are fewer instructions and more fragments in registers.
+template <int kUnrolled, int kFragments, int kTiles, int kWidth>
 __device__ __forceinline__ void multiply_rows(Numbers<kFragments, kTiles>& out, SharedRows<kWidth> left,
                                               int left_row, SharedRows<kWidth> right, int right_row) {
-#pragma unroll 2  // more would hold so many fragments that registers spill
+#pragma unroll kUnrolled
   for (int k = 0; k < kWidth / 16; k++) {
     uint32_t a[kFragments][4];
 #pragma unroll

@@ -50,4 +50,10 @@ __device__ __forceinline__ float exp2_fast(float x) {
   return y;
 }
 
+/// Numbers that the compiler takes for new ones: what follows from them is computed here, and not once before
+/// a loop through which registers would keep it.
+__device__ __forceinline__ void compute_anew(int& first, int& second) {
+  asm volatile("" : "+r"(first), "+r"(second));
+}
+
 }  // namespace glm::cuda::attention
