@@ -168,6 +168,41 @@ superglue('BoolQ, MultiRC, RTE and WiC, every pattern', async () => {
   ]);
 });
 
+superglue('the worked examples of docs/tasks.md', async () => {
+  const target = { span2_index: 3, span1_index: 0, span1_text: 'Tom', span2_text: 'he' };
+  const answers = [{ text: 'water', idx: 0, label: 1 }];
+  const entities = [{ start: 0, end: 2 }, { start: 8, end: 10 }]; // prettier-ignore
+  const lines: [string, object][] = [
+    ['boolq', { passage: 'It rains.', question: 'is it wet', label: true, idx: 0 }],
+    ['multirc', { idx: 0, passage: { text: 'It rains.', questions: [{ question: 'What falls?', idx: 0, answers }] } }], // prettier-ignore
+    ['rte', { premise: 'It rains.', hypothesis: 'It is wet.', label: 'entailment', idx: 0 }],
+    ['wic', { word: 'bank', sentence1: 'A bank.', sentence2: 'The bank.', label: true, idx: 0 }],
+    ['wsc', { text: 'Tom says that he sleeps.', target, label: true, idx: 0 }],
+    ['record', { passage: { text: 'Ann met Bob.\n@highlight\nAnn left', entities }, qas: [{ query: 'It was @placeholder who left', answers: [{ text: 'Ann' }], idx: 3 }], idx: 1 }], // prettier-ignore
+  ];
+  const found: string[] = [];
+  for (const [name, line] of lines)
+    for (const text of await worded(name, line, 0))
+      found.push(`${name.padEnd(9)}${text.replaceAll('\n', '\\n')}`);
+  const docs = readFileSync(path.join(import.meta.dirname, '../../docs/tasks.md'), 'utf8');
+  const [, block = ''] = /^```\n(boolq .*?)\n```$/ms.exec(docs) ?? [];
+  assert.equal(found, block.split('\n'));
+});
+
+superglue('what cannot be cut to fit is named with its line; or counted', async () => {
+  const tokenizer = await tinyTokenizer([copa.premise, copa.choice1, copa.choice2], words);
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'copa.jsonl');
+    const long = { ...copa, choice1: 'it was late '.repeat(40) };
+    await writeFile(file, `${JSON.stringify(copa)}\n${JSON.stringify(long)}\n`);
+    using model = await tinyModel(tokenizer);
+    const options = { model, train: file, dev: file, epochs: 1, taskOptions: { maxLength: 60 } };
+    await failsWith('GLM_DATA', /copa\.jsonl:2: expected a text/, () => fineTune(findTask('copa'), options));
+    const { records } = await fineTune(findTask('copa'), { ...options, skipBad: true });
+    assert.is(records.bad, 1);
+  });
+});
+
 superglue('what is too long is cut where it may be, the longer text first', async () => {
   const tokenizer = await tinyTokenizer(['a b c d e f g h']);
   await withFolder(async (folder) => {

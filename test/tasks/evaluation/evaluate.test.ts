@@ -274,6 +274,9 @@ const badData: [task: string, lines: string[], message: RegExp][] = [
     /data\.jsonl:2: expected a text in the field text/,
   ],
   ['ppl', ['{"text": "the cat sat"}', 'no JSON'], /data\.jsonl:2: expected a JSON object/],
+  ['ppl', ['{"text": "the cat sat"}', '{"text": " "}'], /:2: expected a text in the field text, found an empty text/], // prettier-ignore
+  ['lambada', ['{"text": "the cat sat"}', '{"passage": "the cat"}'], /:2: expected a text in the field text, found none/], // prettier-ignore
+  ['lambada', ['{"text": "the cat sat"}', `{"text": "the ${'xq'.repeat(400)}"}`], /:2: expected a last word of at most 380 tokens/], // prettier-ignore
   ['lambada', ['{"text": "the cat sat"}', '{"text": "cat"}'], /:2: expected a passage of at least two words/],
   ['multichoice', [JSON.stringify(questions[0]), '{"inputs_pretokenized": "the", "choices_pretokenized": []}'], /:2: expected a list of texts/], // prettier-ignore
   ['multichoice', [JSON.stringify(questions[0]), JSON.stringify({ ...questions[0], label: 3 })], /:2: expected one of 0, 1, 2 in the field label, found 3/], // prettier-ignore

@@ -226,6 +226,26 @@ writing('the files of the Hub: rows of Parquet, in shards, found in the folder',
   }),
 );
 
+writing('a folder with <split>.source and .target beside each other', () =>
+  withFolder(async (folder) => {
+    using model = await tinyModel(tokenizer);
+    await model.save(path.join(folder, 'model'));
+    for (const [split, count] of [
+      ['train', 3],
+      ['val', 2],
+    ] as const)
+      // prettier-ignore
+      for (const [ending, text] of Object.entries(pair))
+        await writeFile(path.join(folder, `${split}.${ending}`), `${text}\n`.repeat(count));
+    const args = ['finetune', 'cnndm', '--model', path.join(folder, 'model'), '--data', folder, '--epochs', '1', '--beams', '1', '--min-target-length', '0', '--max-target-length', '8', '--json']; // prettier-ignore
+    const found = await glm(...args);
+    assert.is(found.status, 0, found.stderr);
+    const { records, best } = JSON.parse(found.stdout) as FineTuneResult;
+    assert.equal(records, { train: 3, dev: 2, bad: 0 });
+    assert.type(best.metrics['rougeLsum'], 'number');
+  }),
+);
+
 writing('a context beyond the model’s positions extends them', () =>
   withFolder(async (folder) => {
     const file = path.join(folder, 'train.source');
