@@ -34,6 +34,7 @@ std::vector<Case> memory_cases();
 std::vector<Case> embedding_cases();
 std::vector<Case> layer_norm_cases();
 std::vector<Case> linear_cases();
+std::vector<Case> attention_cases();
 std::vector<Case> cross_entropy_cases();
 std::vector<Case> optimizer_cases();
 

@@ -6,27 +6,29 @@ namespace {
 
 struct Shape {
   int64_t tokens, width, vocabulary, positions;
-  DType dtype;
+  DType dtype, weight_dtype;
   double dropout = 0;
 };
 
 void add(std::vector<Case>& cases, const Shape& s, bool large) {
-  std::string shape = text(s.tokens, "x", s.width, " of ", s.vocabulary, s.dropout > 0 ? " dropout" : "");
+  std::string shape = text(s.tokens, "x", s.width, " of ", s.vocabulary,
+                           s.weight_dtype == s.dtype ? "" : " mixed", s.dropout > 0 ? " dropout" : "");
   double out = static_cast<double>(s.tokens * s.width * size_of(s.dtype));
   double table = 4.0 * static_cast<double>(s.tokens * s.width);
   cases.push_back({"embedding forward", shape, s.dtype, large, {2 * out, 0}, [=](Side& side) {
-                     side.run(EmbeddingForward{.dtype = s.dtype,
-                                               .weight_dtype = s.dtype,
-                                               .tokens = s.tokens,
-                                               .width = s.width,
-                                               .ids = side.integers(s.tokens, s.vocabulary),
-                                               .positions = side.integers(s.tokens, s.positions),
-                                               .block_positions = side.integers(s.tokens, s.positions),
-                                               .words = side.input(s.dtype, s.vocabulary * s.width),
-                                               .position_table = side.input(s.dtype, s.positions * s.width),
-                                               .block_table = side.input(s.dtype, s.positions * s.width),
-                                               .dropout = make_dropout(s.dropout, 3, 4),
-                                               .out = side.result("out", s.dtype, s.tokens * s.width)});
+                     side.run(
+                         EmbeddingForward{.dtype = s.dtype,
+                                          .weight_dtype = s.weight_dtype,
+                                          .tokens = s.tokens,
+                                          .width = s.width,
+                                          .ids = side.integers(s.tokens, s.vocabulary),
+                                          .positions = side.integers(s.tokens, s.positions),
+                                          .block_positions = side.integers(s.tokens, s.positions),
+                                          .words = side.input(s.weight_dtype, s.vocabulary * s.width),
+                                          .position_table = side.input(s.weight_dtype, s.positions * s.width),
+                                          .block_table = side.input(s.weight_dtype, s.positions * s.width),
+                                          .dropout = make_dropout(s.dropout, 3, 4),
+                                          .out = side.result("out", s.dtype, s.tokens * s.width)});
                    }});
   cases.push_back({"embedding backward", shape, s.dtype, large, {3 * out + 2 * table, 0}, [=](Side& side) {
                      auto gradient = [&](const char* name, int64_t rows) {
@@ -53,10 +55,11 @@ void add(std::vector<Case>& cases, const Shape& s, bool large) {
 std::vector<Case> embedding_cases() {
   std::vector<Case> cases;
   for (DType dtype : {DType::kFloat32, DType::kBFloat16}) {
-    add(cases, {1, 1, 1, 1, dtype}, false);
-    add(cases, {66, 65, 10, 40, dtype, 0.1}, false);
-    add(cases, {131, 64, 5000, 129, dtype, 0.1}, false);
-    add(cases, {8192, 1024, 50304, 513, dtype, 0.1}, true);
+    add(cases, {1, 1, 1, 1, dtype, dtype}, false);
+    add(cases, {66, 65, 10, 40, dtype, dtype, 0.1}, false);
+    add(cases, {131, 64, 5000, 129, dtype, dtype, 0.1}, false);
+    add(cases, {66, 65, 10, 40, dtype, DType::kFloat16, 0.1}, false);
+    add(cases, {8192, 1024, 50304, 513, dtype, dtype, 0.1}, true);
   }
   return cases;
 }

@@ -40,6 +40,7 @@ if (missing !== undefined) {
     ['linear', '66x72x64 activation residual dropout'],
     ['linear', '65x1024x8'],
     ['linear', '3x7x17'],
+    ['attention', '33/20+1/1+70/0 1x64 dropout rotary'],
     ['cross entropy', '17x33x64'],
   ] as const) {
     program(`${op} ${shape} under ${schedules} schedules`, () => {
