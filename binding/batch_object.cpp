@@ -12,7 +12,9 @@ constexpr napi_type_tag kBatchTag = {0x6e61746976650002, 0x676c6d6261746368};
 
 void BatchObject::define(Napi::Env env, Napi::Object) {
   Environment::of(env).batch_class =
-      Napi::Persistent(DefineClass(env, "NativeBatch", {InstanceMethod<&BatchObject::dispose>("dispose")}));
+      Napi::Persistent(DefineClass(env, "NativeBatch",
+                                   {InstanceAccessor<&BatchObject::has_prompts>("hasPrompts"),
+                                    InstanceMethod<&BatchObject::dispose>("dispose")}));
 }
 
 Napi::Value BatchObject::create(Napi::Env env, const PackedBatchPtr& batch) {
@@ -32,6 +34,10 @@ PackedBatchPtr BatchObject::batch_of(const Napi::Value& value) {
   PackedBatchPtr batch = Unwrap(value.As<Napi::Object>())->batch_;
   require(batch != nullptr, Code::kDisposed, "expected a live batch, found one that was disposed");
   return batch;
+}
+
+Napi::Value BatchObject::has_prompts(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), batch_ != nullptr && batch_->has_prompts);
 }
 
 Napi::Value BatchObject::dispose(const Napi::CallbackInfo& info) {

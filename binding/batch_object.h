@@ -16,6 +16,7 @@ class BatchObject : public Napi::ObjectWrap<BatchObject> {
   explicit BatchObject(const Napi::CallbackInfo& info);
 
  private:
+  Napi::Value has_prompts(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   PackedBatchPtr batch_;

@@ -99,6 +99,7 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
           InstanceMethod<&DeviceObject::call<&DeviceObject::backward>>("backward"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::end_tape>>("endTape"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::embedding>>("embedding"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::lstm>>("lstm"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::layer_norm>>("layerNorm"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::linear>>("linear"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::attention>>("attention"),
@@ -261,6 +262,7 @@ Napi::Value DeviceObject::batch(const Napi::CallbackInfo& info) {
   auto batch = std::make_shared<const PackedBatch>(make_packed_batch(
       context_.device, to_host_batch(info[0]),
       {.vocabulary = to_integer(limits.Get("vocabulary"), "limits.vocabulary"),
+       .prompts = is_absent(limits.Get("prompts")) ? 0 : to_integer(limits.Get("prompts"), "limits.prompts"),
        .positions = to_integer(limits.Get("positions"), "limits.positions"),
        .block_positions = to_integer(limits.Get("blockPositions"), "limits.blockPositions")}));
   return BatchObject::create(info.Env(), batch);
@@ -329,9 +331,20 @@ Napi::Value DeviceObject::embedding(const Napi::CallbackInfo& info) {
   return wrap(
       info.Env(),
       glm::embedding(context_, BatchObject::batch_of(info[0]), TensorObject::variable_of(info[1], "words"),
+                     TensorObject::optional_variable_of(options.Get("prompts"), "prompts"),
                      TensorObject::optional_variable_of(options.Get("positionTable"), "positionTable"),
                      TensorObject::optional_variable_of(options.Get("blockTable"), "blockTable"),
                      to_dtype(options.Get("dtype")), to_dropout(options.Get("dropout"))));
+}
+
+Napi::Value DeviceObject::lstm(const Napi::CallbackInfo& info) {
+  auto direction = [](const Napi::Value& value, const char* name) {
+    Napi::Object tensors = to_object(value, name);
+    return LstmDirection{TensorObject::variable_of(tensors.Get("gates"), "gates"),
+                         TensorObject::variable_of(tensors.Get("weight"), "weight"),
+                         TensorObject::variable_of(tensors.Get("bias"), "bias")};
+  };
+  return wrap(info.Env(), glm::lstm(context_, direction(info[0], "forward"), direction(info[1], "backward")));
 }
 
 Napi::Value DeviceObject::layer_norm(const Napi::CallbackInfo& info) {

@@ -43,6 +43,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value end_tape(const Napi::CallbackInfo& info);
 
   Napi::Value embedding(const Napi::CallbackInfo& info);
+  Napi::Value lstm(const Napi::CallbackInfo& info);
   Napi::Value layer_norm(const Napi::CallbackInfo& info);
   Napi::Value linear(const Napi::CallbackInfo& info);
   Napi::Value attention(const Napi::CallbackInfo& info);

@@ -5,8 +5,10 @@
 //                               block_table[block_positions[i]])
 //   backward   g = dropout(grad_out[i]);  grad_words[ids[i]] += g, and likewise for the two position tables
 //
-// out, grad_out [N, h] in the activation type; words [V, h], tables [P, h] in the weight type; table
-// gradients float32. Work: 3 N h additions. Memory traffic: forward reads three rows and writes one per
+// Ids from V on are trained prompts, whose rows, prompts[ids[i] - V], stand for words.
+//
+// out, grad_out [N, h] in the activation type; words [V, h], tables [P, h] in the weight type; prompts and
+// table gradients float32. Work: 3 N h additions. Memory traffic: forward reads three rows and writes one per
 // token; backward reads grad_out and up to N rows of gradients once for each table.
 //
 // Several tokens add to one row: half of a batch to the row of block position 0. For each table the tokens
@@ -29,13 +31,15 @@ __global__ void embed(EmbeddingForward p) {
   auto row_of = [&](const void* table, const int32_t* indices) {
     return table == nullptr ? nullptr : static_cast<const W*>(table) + indices[token] * p.width;
   };
-  const W* word = row_of(p.words, p.ids);
+  int64_t id = p.ids[token], prompt = id - p.vocabulary;
+  const W* word = static_cast<const W*>(p.words) + id * p.width;
   const W* position = row_of(p.position_table, p.positions);
   const W* block = row_of(p.block_table, p.block_positions);
   T* out = static_cast<T*>(p.out) + token * p.width;
 
   for (int64_t j = int64_t{threadIdx.x} * kPack; j < p.width; j += int64_t{blockDim.x} * kPack) {
-    Pack<kPack> sum = load_pack<kPack>(word + j);
+    Pack<kPack> sum =
+        prompt < 0 ? load_pack<kPack>(word + j) : load_pack<kPack>(p.prompts + prompt * p.width + j);
     for (const W* row : {position, block}) {
       if (row == nullptr) continue;
       Pack<kPack> more = load_pack<kPack>(row + j);
@@ -51,10 +55,23 @@ __global__ void embed(EmbeddingForward p) {
 constexpr int64_t kSegment = 32;
 constexpr int kSortThreads = 256;
 
-/// A table that wants a gradient, and which of its rows each token adds to.
+/// A table that wants a gradient, and which of its rows each token adds to. Behind the words lie the prompts,
+/// in a table of their own; either may want none.
 struct Table {
-  float* gradient;      // [rows, h]
   const int32_t* rows;  // [N]
+  float* gradient;      // [rows, h]
+  int64_t count = INT64_MAX;
+  float* behind = nullptr;
+
+  /// Adds to the columns from j on of a row.
+  template <int kPack>
+  __device__ __forceinline__ void add(int64_t row, int64_t width, int64_t j, const Pack<kPack>& sum) const {
+    float* table = row < count ? gradient : behind;
+    if (table == nullptr) return;
+    float* target = table + (row < count ? row : row - count) * width + j;
+    Pack<kPack> before = load_pack<kPack>(target);
+    store_pack(target, make_pack<kPack>([&](int k) { return before.x[k] + sum.x[k]; }));
+  }
 };
 
 struct Tables {
@@ -66,14 +83,14 @@ struct Tables {
 
 Tables tables_of(const EmbeddingBackward& p) {
   Tables tables{};
-  auto add = [&](float* gradient, const int32_t* rows) {
-    if (gradient == nullptr) return;
+  auto add = [&](const Table& table) {
+    if (table.gradient == nullptr && table.behind == nullptr) return;
     int place = tables.count++;
-    (place == 0 ? tables.first : place == 1 ? tables.second : tables.third) = {gradient, rows};
+    (place == 0 ? tables.first : place == 1 ? tables.second : tables.third) = table;
   };
-  add(p.grad_words, p.ids);
-  add(p.grad_positions, p.positions);
-  add(p.grad_blocks, p.block_positions);
+  add({p.ids, p.grad_words, p.vocabulary, p.grad_prompts});
+  add({p.positions, p.grad_positions});
+  add({p.block_positions, p.grad_blocks});
   return tables;
 }
 
@@ -119,7 +136,7 @@ template <class T, int kPack>
 __global__ void sum_segments(EmbeddingBackward p, Tables tables, const int32_t* sorted, float* sums) {
   int64_t segments = gridDim.x, segment = blockIdx.x;
   SortedTokens order{sorted + blockIdx.y * p.tokens, tables[blockIdx.y].rows, p.tokens};
-  float* gradient = tables[blockIdx.y].gradient;
+  Table table = tables[blockIdx.y];
   float* with_last = shared_sums(sums, segments, segment, p.width);
   float* with_next = with_last + p.width;
   int64_t begin = segment * kSegment;
@@ -146,9 +163,7 @@ __global__ void sum_segments(EmbeddingBackward p, Tables tables, const int32_t* 
       } else if (row == rows[count + 1]) {
         store_pack(with_next + j, sum);
       } else {
-        float* target = gradient + row * p.width + j;
-        Pack<kPack> before = load_pack<kPack>(target);
-        store_pack(target, make_pack<kPack>([&](int k) { return before.x[k] + sum.x[k]; }));
+        table.add(row, p.width, j, sum);
       }
       sum = {};
     }
@@ -170,9 +185,7 @@ __global__ void join_segments(EmbeddingBackward p, Tables tables, const int32_t*
       Pack<kPack> more = load_pack<kPack>(shared_sums(sums, segments, next, p.width) + j);
       sum = make_pack<kPack>([&](int k) { return sum.x[k] + more.x[k]; });
     }
-    float* target = tables[blockIdx.y].gradient + row * p.width + j;
-    Pack<kPack> before = load_pack<kPack>(target);
-    store_pack(target, make_pack<kPack>([&](int k) { return before.x[k] + sum.x[k]; }));
+    tables[blockIdx.y].add(row, p.width, j, sum);
   }
 }
 

@@ -23,6 +23,8 @@ class CudaKernels final : public Kernels {
   void run(const RandomNormal&) override;
   void run(const EmbeddingForward&) override;
   void run(const EmbeddingBackward&) override;
+  void run(const LstmForward&) override;
+  void run(const LstmBackward&) override;
   void run(const LayerNormForward&) override;
   void run(const LayerNormBackward&) override;
   void run(const LinearForward&) override;
@@ -40,6 +42,7 @@ class CudaKernels final : public Kernels {
   void run(const AdamW&) override;
 
   size_t workspace_bytes(const EmbeddingBackward&) const override;
+  size_t workspace_bytes(const LstmBackward&) const override;
   size_t workspace_bytes(const LayerNormBackward&) const override;
   size_t workspace_bytes(const LinearForward&) const override;
   size_t workspace_bytes(const LinearBackward&) const override;

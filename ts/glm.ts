@@ -39,7 +39,7 @@ export interface CreateOptions extends DeviceOptions {
 export interface LoadOptions extends DeviceOptions {
   /**
    * Keys that hold instead of the checkpoint's. A larger `max_sequence_length` extends the position tables; `lora_rank` adds
-   * adapters, which begin anew.
+   * adapters, `spell_length` and `spell_func` prompts, `num_labels` a classifier, which begin anew.
    */
   config?: Partial<GlmConfig>;
   /** A folder that {@link GLM.saveAdapter} wrote, from the same pretrained model. */
@@ -132,7 +132,7 @@ export class GLM {
   }
 
   /**
-   * Writes what was added to the pretrained weights, the adapters, apart from them: `adapter.safetensors` and
+   * Writes what was added to the pretrained weights (prompts, adapters, a classifier) apart from them: `adapter.safetensors` and
    * `adapter.json`. `GLM.load(pretrained, { adapter: directory })` puts both together.
    * @throws GlmError GLM_INVALID_ARGUMENT for a model without additions, GLM_IO
    */
@@ -142,7 +142,7 @@ export class GLM {
     if (added.length === 0) {
       throw new GlmError(
         'GLM_INVALID_ARGUMENT',
-        'expected a model with adapters, found one without; load it with config: { lora_rank }',
+        'expected a model with prompts or adapters, found one without; load it with config: { spell_length } or { lora_rank }',
       );
     }
     await writeAdapter(directory, this.config, added.map(this.#toWrite));

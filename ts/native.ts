@@ -30,6 +30,8 @@ export interface NativeTensor {
 
 /** A checked batch on a device. */
 export interface NativeBatch {
+  /** Whether an id of it is a trained prompt's. */
+  readonly hasPrompts: boolean;
   dispose(): void;
 }
 
@@ -83,6 +85,16 @@ export interface NativeDropout {
   site: number;
 }
 
+/** One direction of an LSTM layer. */
+export interface NativeLstmDirection {
+  /** [T, 4h] what the inputs give to the gates: input, forget, cell, output */
+  gates: NativeTensor;
+  /** [4h, h] of the recurrence */
+  weight: NativeTensor;
+  /** [4h] */
+  bias: NativeTensor;
+}
+
 /** The arrays of a batch, with the rows whose hidden states are wanted. */
 export interface NativeBatchArrays {
   ids: Int32Array;
@@ -100,6 +112,8 @@ export interface NativeBatchArrays {
 /** What ids and positions must stay below; 0: not looked at. */
 export interface NativeBatchLimits {
   vocabulary: number;
+  /** So many ids behind the vocabulary are trained prompts. Default 0. */
+  prompts?: number;
   positions: number;
   blockPositions: number;
 }
@@ -153,17 +167,23 @@ export interface NativeDevice {
   backward(root: NativeTensor, gradient?: NativeTensor): void;
   endTape(): void;
 
-  /** words[ids] + positionTable[positions] + blockTable[blockPositions]: [N, h] */
+  /**
+   * words[ids] + positionTable[positions] + blockTable[blockPositions]: [N, h]. Ids behind the words are rows of `prompts`
+   * (float32), which a batch that has prompts needs.
+   */
   embedding(
     batch: NativeBatch,
     words: NativeTensor,
     options: {
+      prompts?: NativeTensor | undefined;
       positionTable?: NativeTensor | undefined;
       blockTable?: NativeTensor | undefined;
       dtype: DType;
       dropout?: NativeDropout | undefined;
     },
   ): NativeTensor;
+  /** The recurrence of a bidirectional LSTM layer of width h over T steps, in float32: [T, 2h] */
+  lstm(forward: NativeLstmDirection, backward: NativeLstmDirection): NativeTensor;
   layerNorm(x: NativeTensor, weight: NativeTensor, bias: NativeTensor, epsilon: number): NativeTensor;
   /** dropout(activation(x) · weightᵀ + bias) + residual: [N, out] */
   linear(

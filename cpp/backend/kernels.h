@@ -21,6 +21,8 @@ class Kernels {
   virtual void run(const RandomNormal&) = 0;
   virtual void run(const EmbeddingForward&) = 0;
   virtual void run(const EmbeddingBackward&) = 0;
+  virtual void run(const LstmForward&) = 0;
+  virtual void run(const LstmBackward&) = 0;
   virtual void run(const LayerNormForward&) = 0;
   virtual void run(const LayerNormBackward&) = 0;
   virtual void run(const LinearForward&) = 0;
@@ -40,6 +42,7 @@ class Kernels {
   /// Bytes of scratch that run(params) needs in params.workspace. A pure function of sizes, callable on any
   /// thread.
   virtual size_t workspace_bytes(const EmbeddingBackward&) const { return 0; }
+  virtual size_t workspace_bytes(const LstmBackward&) const { return 0; }
   virtual size_t workspace_bytes(const LayerNormBackward&) const { return 0; }
   virtual size_t workspace_bytes(const LinearForward&) const { return 0; }
   virtual size_t workspace_bytes(const LinearBackward&) const { return 0; }

@@ -89,14 +89,17 @@ struct RandomNormal {
 // --------------------------------------------------------------------------------------------------
 
 /// out[i] = dropout(words[ids[i]] + position_table[positions[i]] + block_table[block_positions[i]])
-/// The last two terms are left out where their table is null (rotary positions; no block positions).
+/// The last two terms are left out where their table is null (rotary positions; no block positions). Ids from
+/// V on are trained prompts: prompts[ids[i] - V] stands for the word.
 struct EmbeddingForward {
   DType dtype{}, weight_dtype{};
   int64_t tokens = 0, width = 0;
   const int32_t* ids = nullptr;              // [N]
   const int32_t* positions = nullptr;        // [N]
   const int32_t* block_positions = nullptr;  // [N]
+  int64_t vocabulary = 0;                    // V
   const void* words = nullptr;               // [V, h]
+  const float* prompts = nullptr;            // [.., h], or null where no id is from V on
   const void* position_table = nullptr;      // [P, h]
   const void* block_table = nullptr;         // [P, h]
   Dropout dropout;                           // dropout_draw(i * h + j)
@@ -113,8 +116,37 @@ struct EmbeddingBackward {
   Dropout dropout;
   const void* grad_out = nullptr;   // [N, h]
   float* grad_words = nullptr;      // [V, h] +=
+  float* grad_prompts = nullptr;    // [.., h] +=
   float* grad_positions = nullptr;  // [P, h] +=
   float* grad_blocks = nullptr;     // [P, h] +=
+  void* workspace = nullptr;
+};
+
+// ---- recurrence
+// -------------------------------------------------------------------------------------------------
+
+/// The recurrence of a bidirectional LSTM layer of width h over T steps: cpp/cpu/lstm.cpp. Of each pair the
+/// first goes from left to right, the second from right to left.
+struct LstmForward {
+  DType weight_dtype{};
+  int64_t steps = 0, width = 0;
+  const float* gates[2] = {};   // [T, 4h] what the inputs give to the gates
+  const void* weights[2] = {};  // [4h, h]
+  const float* biases[2] = {};  // [4h]
+  float* states = nullptr;      // [2, T, 5h] what the gates' functions are taken of, and the cell
+  float* out = nullptr;         // [T, 2h]
+};
+
+struct LstmBackward {
+  DType weight_dtype{};
+  int64_t steps = 0, width = 0;
+  const void* weights[2] = {};
+  const float* states = nullptr;
+  const float* out = nullptr;
+  const float* grad_out = nullptr;  // [T, 2h]
+  float* grad_gates[2] = {};        // [T, 4h]
+  float* grad_weights[2] = {};      // [4h, h] +=, or null
+  float* grad_biases[2] = {};       // [4h] +=, or null
   void* workspace = nullptr;
 };
 

@@ -2,11 +2,13 @@
 // pass:
 //
 //   forward    out[i] = dropout(words[ids[i]] + position_table[positions[i]] +
-//   block_table[block_positions[i]]) backward   g = dropout(grad_out[i]);  grad_words[ids[i]] += g, and
-//   likewise for the two position tables
+//                               block_table[block_positions[i]])
+//   backward   g = dropout(grad_out[i]);  grad_words[ids[i]] += g, and likewise for the two position tables
 //
-// out, grad_out [N, h] in the activation type; words [V, h], tables [P, h] in the weight type; table
-// gradients float32. Work: 3 N h additions. Memory traffic: forward reads three rows and writes one per
+// Ids from V on are trained prompts, whose rows, prompts[ids[i] - V], stand for words.
+//
+// out, grad_out [N, h] in the activation type; words [V, h], tables [P, h] in the weight type; prompts and
+// table gradients float32. Work: 3 N h additions. Memory traffic: forward reads three rows and writes one per
 // token; backward reads grad_out once and reads and writes three rows per token, of which the position
 // tables' stay in the cache.
 //
@@ -34,9 +36,17 @@ GLM_INLINE T* row_of(T* table, const int32_t* indices, int64_t token, int64_t wi
   return table == nullptr ? nullptr : table + indices[token] * width;
 }
 
+/// The gradient's row of the token's word or prompt, or null where it wants none
+GLM_INLINE float* word_gradient(const EmbeddingBackward& p, int64_t token) {
+  int64_t id = p.ids[token], prompt = id - p.vocabulary;
+  float* table = prompt < 0 ? p.grad_words : p.grad_prompts;
+  return table == nullptr ? nullptr : table + (prompt < 0 ? id : prompt) * p.width;
+}
+
 template <class T, class W>
 void embed_row(const EmbeddingForward& p, int64_t row) {
-  const W* word = row_of(static_cast<const W*>(p.words), p.ids, row, p.width);
+  int64_t id = p.ids[row], prompt = id - p.vocabulary;
+  const W* word = static_cast<const W*>(p.words) + id * p.width;
   const W* position = row_of(static_cast<const W*>(p.position_table), p.positions, row, p.width);
   const W* block = row_of(static_cast<const W*>(p.block_table), p.block_positions, row, p.width);
   T* out = static_cast<T*>(p.out) + row * p.width;
@@ -48,7 +58,8 @@ void embed_row(const EmbeddingForward& p, int64_t row) {
 
     for (int64_t j = 0; j < count; j += kLanes) {
       int64_t column = first + j, lanes = count - j;
-      Floats sum = load_upto(word + column, lanes);
+      Floats sum = prompt < 0 ? load_upto(word + column, lanes)
+                              : load_upto(p.prompts + prompt * p.width + column, lanes);
       if (position != nullptr) sum += load_upto(position + column, lanes);
       if (block != nullptr) sum += load_upto(block + column, lanes);
       if (p.dropout.active()) sum *= load_upto(factors + j, lanes);
@@ -64,7 +75,7 @@ constexpr int64_t kTokensAhead = 6;  // by when a line of the word table has com
 template <class T>
 GLM_INLINE void prefetch_columns(const EmbeddingBackward& p, int64_t token, int64_t column, int64_t count) {
   const T* grad_out = static_cast<const T*>(p.grad_out) + token * p.width + column;
-  const float* words = row_of(p.grad_words, p.ids, token, p.width);
+  const float* words = word_gradient(p, token);
   constexpr int64_t kFloatsOfLine = 16;
   for (int64_t j = 0; j < count; j += kFloatsOfLine) {
     __builtin_prefetch(grad_out + j, 0);
@@ -80,8 +91,7 @@ void add_to_tables(const EmbeddingBackward& p, int64_t column, int64_t count) {
     const T* grad_out = static_cast<const T*>(p.grad_out) + i * p.width + column;
     float factors[kColumns];
     if (p.dropout.active()) row_factors(p.dropout, i, p.width, column, count, factors);
-    float* rows[] = {row_of(p.grad_words, p.ids, i, p.width),
-                     row_of(p.grad_positions, p.positions, i, p.width),
+    float* rows[] = {word_gradient(p, i), row_of(p.grad_positions, p.positions, i, p.width),
                      row_of(p.grad_blocks, p.block_positions, i, p.width)};
     for (int64_t j = 0; j < count; j += kLanes) {
       Floats gradient = load_upto(grad_out + j, count - j);

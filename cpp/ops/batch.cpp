@@ -64,7 +64,7 @@ PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch h
   check_examples(host);
   check_length(host.positions, "positions", tokens, "one per token");
   check_length(host.block_positions, "blockPositions", tokens, "one per token");
-  check_range(host.ids, "ids", limits.vocabulary, Code::kInvalidArgument,
+  check_range(host.ids, "ids", limits.vocabulary + limits.prompts, Code::kInvalidArgument,
               "use the tokenizer that belongs to the model");
   if (limits.positions > 0) {
     check_range(host.positions, "positions", limits.positions, Code::kContextLength, kTooFar);
@@ -89,6 +89,8 @@ PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch h
   PackedBatch batch;
   batch.limits = limits;
   batch.longest = longest_example(host);
+  batch.has_prompts =
+      std::any_of(host.ids.begin(), host.ids.end(), [&](int32_t id) { return id >= limits.vocabulary; });
   batch.host = std::make_shared<const HostBatch>(std::move(host));
   auto send = [&](const auto& array, DType dtype = DType::kInt32) {
     Tensor tensor(device, Shape{static_cast<int64_t>(array.size())}, dtype);

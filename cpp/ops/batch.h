@@ -21,6 +21,7 @@ struct HostBatch {
 /// What the values of a batch must stay below.
 struct BatchLimits {
   int64_t vocabulary = 0;
+  int64_t prompts = 0;          // so many ids behind the vocabulary are trained prompts; none is a target
   int64_t positions = 0;        // 0: positions are not looked at
   int64_t block_positions = 0;  // 0: block positions are not looked at
 };
@@ -31,6 +32,7 @@ struct PackedBatch {
   BatchLimits limits;  // that its values were checked against
   Tensor ids, positions, block_positions, offsets, contexts, rows, targets, weights;
   int32_t longest = 0;
+  bool has_prompts = false;  // whether an id is a trained prompt's
 
   int64_t tokens() const { return static_cast<int64_t>(host->ids.size()); }
   int64_t row_count() const { return static_cast<int64_t>(host->rows.size()); }

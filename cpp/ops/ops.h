@@ -19,9 +19,19 @@ struct DropoutOptions {
 };
 
 /// words[ids] + position_table[positions] + block_table[block_positions] → [N, h]; the tables may be null.
+/// Ids behind the words are rows of `prompts`, which a batch without such ids needs not.
 VariablePtr embedding(Context& context, const PackedBatchPtr& batch, const VariablePtr& words,
-                      const VariablePtr& position_table, const VariablePtr& block_table, DType dtype,
-                      const DropoutOptions& dropout);
+                      const VariablePtr& prompts, const VariablePtr& position_table,
+                      const VariablePtr& block_table, DType dtype, const DropoutOptions& dropout);
+
+/// One direction of an LSTM layer: what its inputs give to the gates [T, 4h], and the recurrence's weight
+/// [4h, h] and bias [4h].
+struct LstmDirection {
+  VariablePtr gates, weight, bias;
+};
+
+/// The recurrence of a bidirectional LSTM layer, in float32 → [T, 2h].
+VariablePtr lstm(Context& context, const LstmDirection& forward, const LstmDirection& backward);
 
 /// Over the last dimension of x [N, h]. Cheap: recomputed in the backward rather than kept.
 VariablePtr layer_norm(Context& context, const VariablePtr& x, const VariablePtr& weight,

@@ -210,7 +210,6 @@ test('models of other architectures are refused by name', () =>
     await refused({ model_type: 'glm', num_hidden_layers: 40, rope_theta: 10000 }, /GLM-4/);
     await refused({ model_type: 'chatglm', num_layers: 28, padded_vocab_size: 65024 }, /ChatGLM/);
     await refused({ ...tinyConfig, relative_encoding: true }, /relative_encoding/);
-    await refused({ ...tinyConfig, spell_length: 3 }, /spell_length/);
     const relative = {
       name: 'transformer.r_w_bias',
       type: 'F32',

@@ -23,15 +23,19 @@ interface Options {
   tables?: 'both' | 'position' | 'none';
   dropout?: number;
   type?: ActivationType;
+  /** Of the words. */
+  frozen?: boolean;
+  prompts?: number;
 }
 
-function makeInputs(tokens: number, width: number, { tables = 'both', dropout }: Options) {
+function makeInputs(tokens: number, width: number, { tables = 'both', dropout, prompts = 0 }: Options) {
   const random = new TestRandom(tokens * 1000 + width);
   const inputs: EmbeddingInputs = {
-    ids: random.integers(tokens, vocabulary),
+    ids: random.integers(tokens, vocabulary + prompts),
     positions: random.integers(tokens, positions),
     blockPositions: random.integers(tokens, positions),
     words: randomMatrix(random, vocabulary, width),
+    prompts: prompts === 0 ? undefined : randomMatrix(random, prompts, width),
     positionTable: tables === 'none' ? undefined : randomMatrix(random, positions, width),
     blockTable: tables === 'both' ? randomMatrix(random, positions, width) : undefined,
     dropout:
@@ -42,22 +46,28 @@ function makeInputs(tokens: number, width: number, { tables = 'both', dropout }:
 
 function embeddingCase(tokens: number, width: number, options: Options = {}): OpCase {
   const { inputs, random } = makeInputs(tokens, width, options);
-  const { tables = 'both', dropout, type = 'float32' } = options;
+  const { tables = 'both', dropout, type = 'float32', prompts = 0, frozen = false } = options;
   const gradOut = randomMatrix(random, tokens, width, type);
   return {
-    name: `${tokens} × ${width}, ${tables === 'none' ? 'words alone' : `${tables} positions`}${dropout ? ', dropout' : ''}`,
+    name: `${tokens} × ${width}, ${tables === 'none' ? 'words alone' : `${tables} positions`}${dropout ? ', dropout' : ''}${prompts ? ', prompts' : ''}`,
     type,
-    alwaysFloat32: ['gradWords', 'gradPositions', 'gradBlocks'],
+    alwaysFloat32: ['gradWords', 'gradPrompts', 'gradPositions', 'gradBlocks'],
     run(device) {
-      const batch = uploadBatch(device, [{ length: tokens, context: tokens }], { ...inputs, vocabulary });
+      const batch = uploadBatch(device, [{ length: tokens, context: tokens }], {
+        ...inputs,
+        vocabulary,
+        prompts,
+      });
       const table = (matrix: Matrix | undefined) => matrix && upload(device, matrix, { gradient: true });
-      const words = upload(device, inputs.words, { gradient: true });
+      const words = upload(device, inputs.words, { gradient: !frozen });
+      const promptTable = table(inputs.prompts);
       const positionTable = table(inputs.positionTable);
       const blockTable = table(inputs.blockTable);
       const gradient = upload(device, gradOut, { type });
       poisonFreeMemory(device);
       return record(device, () => {
         const out = device.embedding(batch, words, {
+          prompts: promptTable,
           positionTable,
           blockTable,
           dtype: type,
@@ -67,17 +77,20 @@ function embeddingCase(tokens: number, width: number, options: Options = {}): Op
         device.backward(out, gradient);
         return {
           out: result,
-          gradWords: words.readGradient(),
+          ...(!frozen && { gradWords: words.readGradient() }),
+          ...(promptTable && { gradPrompts: promptTable.readGradient() }),
           ...(positionTable && { gradPositions: positionTable.readGradient() }),
           ...(blockTable && { gradBlocks: blockTable.readGradient() }),
         };
       });
     },
     reference(precision) {
-      const { gradWords, gradPositions, gradBlocks } = embeddingBackward(inputs, gradOut, precision);
+      const gradients = embeddingBackward(inputs, gradOut, precision);
+      const { gradWords, gradPrompts, gradPositions, gradBlocks } = gradients;
       return {
         out: embedding(inputs, precision),
-        gradWords,
+        ...(!frozen && { gradWords }),
+        ...(inputs.prompts && { gradPrompts }),
         ...(inputs.positionTable && { gradPositions }),
         ...(inputs.blockTable && { gradBlocks }),
       };
@@ -92,16 +105,20 @@ opTable('embedding', [
   embeddingCase(17, 33, { tables: 'position' }),
   embeddingCase(66, 65, { dropout: 0.3 }),
   embeddingCase(17, 64, { dropout: 0.1 }),
+  embeddingCase(66, 65, { prompts: 4, dropout: 0.3 }),
+  embeddingCase(40, 64, { prompts: 3, frozen: true }),
+  embeddingCase(66, 33, { prompts: 4, type: 'bfloat16', tables: 'none' }),
   embeddingCase(5, 257, { dropout: 0.5, type: 'bfloat16', tables: 'none' }),
 ]);
 
 const reference = suite('embedding, the reference');
 reference('its gradients are the finite differences', () => {
-  const { inputs, random } = makeInputs(5, 3, { dropout: 0.3 });
-  const gradOut = randomMatrix(random, 5, 3);
+  const { inputs, random } = makeInputs(7, 3, { dropout: 0.3, prompts: 9 });
+  const gradOut = randomMatrix(random, 7, 3);
   const value = (): number => weighted(embedding(inputs, exact), gradOut);
-  const { gradWords, gradPositions, gradBlocks } = embeddingBackward(inputs, gradOut, exact);
+  const { gradWords, gradPrompts, gradPositions, gradBlocks } = embeddingBackward(inputs, gradOut, exact);
   assertGradient('words', inputs.words, value, gradWords);
+  assertGradient('prompts', inputs.prompts as Matrix, value, gradPrompts);
   assertGradient('positions', inputs.positionTable as Matrix, value, gradPositions);
   assertGradient('blocks', inputs.blockTable as Matrix, value, gradBlocks);
 });

@@ -60,6 +60,8 @@ export interface BatchContents {
   targets?: Int32Array | undefined;
   weights?: Float32Array | undefined;
   vocabulary?: number;
+  /** Trained prompts, whose ids are behind the vocabulary. */
+  prompts?: number;
 }
 
 /** A batch of these examples; what is left out is zero. */
@@ -84,6 +86,7 @@ export function uploadBatch(
     },
     {
       vocabulary: contents.vocabulary ?? 1,
+      prompts: contents.prompts ?? 0,
       positions: rowsFor(contents.positions),
       blockPositions: rowsFor(contents.blockPositions),
     },

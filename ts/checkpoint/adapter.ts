@@ -10,7 +10,7 @@ import { type TensorToWrite, writeSafetensors } from '../io/safetensors.js';
 import type { GlmConfig } from '../model/config.js';
 import { readJson } from './files.js';
 
-const keys = ['num_labels', 'lora_rank'] as const;
+const keys = ['num_labels', 'spell_length', 'spell_func', 'lora_rank'] as const;
 const weightsFile = 'adapter.safetensors';
 const configFile = 'adapter.json';
 

@@ -16,6 +16,7 @@ import {
   resolveConfig,
 } from '../model/config.js';
 import { isClassifier, type ParameterSpec, parameterTable } from '../model/parameters.js';
+import { promptEmbeddings } from '../model/prompt-encoder.js';
 import { findAdapter } from './adapter.js';
 import { type CheckpointFormat, findCheckpoint, readJson } from './files.js';
 import { fromGpt2, gpt2Config, isGpt2 } from './gpt2.js';
@@ -87,7 +88,14 @@ export async function openCheckpoint(
       format,
       files,
       folders,
-      ...interpret(location, format, merged, raw, { ...added?.config, ...overrides }),
+      ...interpret(
+        location,
+        format,
+        merged,
+        raw,
+        { ...added?.config, ...overrides },
+        newAdditions(overrides),
+      ),
       close: async () => {
         await Promise.all(open.map((file) => file.close()));
       },
@@ -140,6 +148,7 @@ function interpret(
   tensors: ReadonlyMap<string, Weight>,
   raw: Record<string, unknown> | undefined,
   overrides: Partial<GlmConfig>,
+  isNew: (spec: ParameterSpec) => boolean,
 ): Interpretation {
   const notes: string[] = [];
   const gpt2 = isGpt2(raw, tensors.keys());
@@ -176,12 +185,16 @@ function interpret(
   }
   checkSize(location, known);
   const absent = specs.filter(({ name }) => !known.has(name));
-  const isNew = ({ name, addition }: ParameterSpec) =>
-    addition === 'adapter' || (overrides.num_labels !== undefined && isClassifier(name));
   const missing = absent.filter((spec) => !isNew(spec)).map(({ name }) => name);
   if (absent.some(({ name }) => isClassifier(name)) && overrides.num_labels !== undefined)
     notes.push('the classifier is new: random until it is trained');
   return { config, specs, weights: known, missing, misshapen, ignored, notes };
+}
+
+/** Which parameters begin anew where a checkpoint has none: those of additions that are asked for. */
+function newAdditions({ num_labels, lora_rank, spell_length }: Partial<GlmConfig>) {
+  const asked = { classifier: num_labels, adapter: lora_rank, prompt: spell_length };
+  return ({ addition }: ParameterSpec) => addition !== undefined && asked[addition] !== undefined;
 }
 
 /** A classifier of other classes makes way for a new one. */
@@ -196,7 +209,8 @@ function ourNames(location: string, tensors: ReadonlyMap<string, Weight>) {
   const ignored: string[] = [];
   for (const [name, weight] of tensors) {
     const plain = name.replace(/^((module|model|glm)\.)+/, '');
-    if (!/^(word_embeddings|transformer)\./.test(plain) && !isClassifier(plain)) ignored.push(name);
+    if (!/^(word_embeddings|transformer|prompt_spell)\./.test(plain) && !isClassifier(plain))
+      ignored.push(name);
     else if (!known.has(plain)) known.set(plain, weight);
     else {
       throw new GlmError(
@@ -230,7 +244,6 @@ function refuseOtherTensors(location: string, names: Iterable<string>): void {
       /\.r_[wr]_bias$|\.attention\.relative\./,
       'relative_encoding (Transformer-XL positions), which is not supported',
     ],
-    [/(^|\.)prompt_spell\./, 'spell_length (a prompt encoder inside the model), which is not supported'],
   ] as const;
   for (const name of names) {
     const other = others.find(([pattern]) => pattern.test(name));
@@ -281,6 +294,7 @@ function configOf(
   return {
     max_sequence_length: 0,
     ...file,
+    ...promptsOf(known, file, notes),
     // Published files have classifiers that config.json does not know, and classes without a classifier.
     num_labels: known.has('out_proj.weight') ? (file.num_labels ?? 0) : 0,
     block_position_encoding,
@@ -291,6 +305,23 @@ function configOf(
 }
 
 type SizeKey = 'num_layers' | 'hidden_size' | 'num_attention_heads' | 'vocab_size' | 'max_sequence_length';
+
+/** Prompts as the tensors have them: the original's files have no config.json. */
+function promptsOf(
+  known: ReadonlyMap<string, Weight>,
+  file: Partial<GlmConfig>,
+  notes: string[],
+): Partial<GlmConfig> {
+  const length = known.get(promptEmbeddings)?.shape[0];
+  if (length === undefined) return {};
+  const { spell_length: said } = file;
+  if ((said ?? length) !== length)
+    notes.push(`config.json says spell_length ${said}, the tensors have ${length}: ${length} holds`);
+  const encoder = ['lstm_head.weight_ih_l0', 'mlp_head.0.weight'].findIndex((name) =>
+    known.has(`prompt_spell.${name}`),
+  );
+  return { spell_length: length, spell_func: (['none', 'lstm', 'mlp'] as const)[encoder + 1]! };
+}
 
 /** Of every published model; tensors do not show it. */
 const headWidth = 64;

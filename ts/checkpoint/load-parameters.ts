@@ -1,7 +1,7 @@
 /** Parameters on their device: in place over the mapped file where that can be, else read and converted natively. */
 
 import type { ElementType } from '../io/element-type.js';
-import { initialized, ModelParameters, type ParameterSpec } from '../model/parameters.js';
+import { initialized, isMatrix, ModelParameters, type ParameterSpec } from '../model/parameters.js';
 import type { DType, NativeDevice, NativeTensor } from '../native.js';
 import { elementCount } from '../shape.js';
 import { type Checkpoint, checkComplete } from './checkpoint.js';
@@ -54,10 +54,11 @@ export async function loadParameters(
 }
 
 /** Matrices keep a half type that kernels know; the embeddings have one type; everything else is float32. */
-function dtypeOf({ name, shape }: ParameterSpec, { specs, weights }: Checkpoint, device: string): DType {
-  if (shape.length !== 2) return 'float32';
-  const isEmbedding = (other: string) => other.endsWith('embeddings.weight');
-  const together = isEmbedding(name) ? specs.filter((spec) => isEmbedding(spec.name)) : [{ name, shape }];
+function dtypeOf(spec: ParameterSpec, { specs, weights }: Checkpoint, device: string): DType {
+  const { name } = spec;
+  if (!isMatrix(spec)) return 'float32';
+  const isEmbedding = (other: string) => /(word|position)_embeddings\.weight$/.test(other);
+  const together = isEmbedding(name) ? specs.filter((spec) => isEmbedding(spec.name)) : [spec];
   const all = (type: ElementType) =>
     together.every((spec) => {
       const weight = weights.get(spec.name);

@@ -12,7 +12,7 @@ import { join, narrow, narrowWeight, type Weight, whole } from './weight.js';
 function splitOf(name: string, rank: number): { axis: 0 | 1; blocks: 1 | 3 } | undefined {
   if (name.includes('query_key_value')) return { axis: 0, blocks: 3 };
   if (name.includes('dense_h_to_4h')) return { axis: 0, blocks: 1 };
-  if (rank !== 2 || name.includes('position_embeddings')) return undefined;
+  if (rank !== 2 || /position_embeddings|prompt_spell/.test(name)) return undefined;
   return { axis: name.includes('word_embeddings') ? 0 : 1, blocks: 1 };
 }
 

@@ -31,6 +31,9 @@ interface Options extends TaskFlags {
   microBatchTokens: number;
   checkpointActivations?: true;
   loraRank?: number;
+  promptLength?: number;
+  promptEncoder?: 'lstm' | 'mlp' | 'none';
+  promptInit?: true;
   freeze?: true;
   tuneLayers?: number;
   skipBad?: true;
@@ -74,6 +77,18 @@ export function finetune(): Command {
     )
     .option('--checkpoint-activations', 'less memory: compute each layer again in the backward')
     .option('--lora-rank <n>', 'adapters of this rank learn, and the pretrained weights do not', integer(1))
+    .option(
+      '--prompt-length <n>',
+      'trained prompts in front of every text (P-tuning); with --freeze they alone learn',
+      integer(1),
+    )
+    .addOption(
+      new Option(
+        '--prompt-encoder <kind>',
+        'what makes prompts of their embeddings; left out: lstm, and an MLP behind it',
+      ).choices(['lstm', 'mlp', 'none']),
+    )
+    .option('--prompt-init', 'prompts begin as mixtures of a frequent word and a word of the task')
     .option('--freeze', 'the pretrained weights do not learn')
     .option('--tune-layers <n>', 'but the first layers of a frozen model do', integer(0));
   return addTaskOptions(command)
@@ -133,12 +148,12 @@ function taskIndependent(options: Options): Omit<FineTuneOptions, 'train' | 'dev
   const { model, out, resume, seed, epochs, batchSize, learningRate, weightDecay, warmup, labelSmoothing } =
     options;
   const { dropout, evaluateEvery, microBatchTokens, checkpointActivations, skipBad } = options;
-  const { loraRank, freeze, tuneLayers } = options;
+  const { loraRank, promptLength, promptEncoder, promptInit, freeze, tuneLayers } = options;
   const { threads, device, dtype } = options;
   return {
     ...{ model, out, resume, seed, epochs, batchSize, learningRate, weightDecay, warmup, labelSmoothing },
     ...{ dropout, evaluateEvery, microBatchTokens, checkpointActivations, skipBad },
-    ...{ loraRank, freeze, tuneLayers },
+    ...{ loraRank, promptLength, promptEncoder, promptInit, freeze, tuneLayers },
     ...(threads && { threads }),
     ...(device && { device }),
     ...(dtype && { dtype }),

@@ -90,7 +90,7 @@ async function shownText({ ids }: Hypothesis, { stop }: Decoding, tokenizer: Tok
   return { text, ids: ids.slice(0, kept) };
 }
 
-/** The whole text, without the [CLS] and the end-of-text that were put around it. */
+/** The whole text, without the [CLS] and the end-of-text that were put around it, and without trained prompts. */
 async function filledText(
   prompt: Prompt,
   { special }: Decoding,
@@ -100,9 +100,8 @@ async function filledText(
   const { ids, blanks } = prompt;
   const first = ids[0] === special.cls && ids.length > 0 ? 1 : 0;
   const end = ids.length - (ids.at(-1) === special.eos && blanks.at(-1)!.index !== ids.length - 1 ? 1 : 0);
-  return tokenizer.decode(
-    replaceBlanks({ ids: ids.subarray(first, end), blanks: shift(blanks, -first) }, fills),
-  );
+  const filled = replaceBlanks({ ids: ids.subarray(first, end), blanks: shift(blanks, -first) }, fills);
+  return tokenizer.decode(filled.filter((id) => id < tokenizer.vocabSize));
 }
 
 function shift(blanks: readonly Blank[], by: number): Blank[] {

@@ -1,5 +1,5 @@
 import { GlmError } from '../errors.js';
-import { type GlmConfig, positionRows } from '../model/config.js';
+import { type GlmConfig, positionRows, promptIds } from '../model/config.js';
 import { blankRoles } from '../text/special-tokens.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { type BlankTokens, invalid } from './options.js';
@@ -61,12 +61,13 @@ function findBlanks(ids: Int32Array, special: BlankTokens): Blank[] {
   return blanks;
 }
 
-/** Throws unless the model has a word for every id, and a position for it. */
+/** Throws unless the model has a word or a prompt for every id, and a position for it. */
 export function checkIds(ids: Int32Array, config: GlmConfig): void {
-  const wrong = ids.findIndex((id) => id < 0 || id >= config.vocab_size);
+  const end = config.vocab_size + promptIds(config).length;
+  const wrong = ids.findIndex((id) => id < 0 || id >= end);
   if (wrong >= 0) {
     throw invalid(
-      `expected ids[${wrong}] to be in [0, ${config.vocab_size}), found ${ids[wrong]}; use the tokenizer that belongs to the model`,
+      `expected ids[${wrong}] to be in [0, ${end}), found ${ids[wrong]}; use the tokenizer that belongs to the model`,
     );
   }
   const positions = positionRows(config);

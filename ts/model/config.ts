@@ -27,6 +27,10 @@ export interface GlmConfig {
   output_predict: boolean;
   /** Classes of a classifier on the first token; 0: the model has none. */
   num_labels: number;
+  /** Trained prompts (P-tuning), for which the ids behind the vocabulary stand; null: there are none. */
+  spell_length: number | null;
+  /** What makes prompts of their embeddings (`model/prompt.py` of the original). */
+  spell_func: 'lstm' | 'mlp' | 'none';
   /** Rank of the low-rank adapters of every linear layer (LoRA, Hu et al. 2021); 0: there are none. */
   lora_rank: number;
 }
@@ -49,6 +53,8 @@ const defaults = {
   position_encoding: 'learned',
   output_predict: true,
   num_labels: 0,
+  spell_length: null,
+  spell_func: 'lstm',
   lora_rank: 0,
 } as const;
 
@@ -99,8 +105,6 @@ const ignoredKeys = new Set([
   'parallel_output',
   'attention_scale',
   'relative_encoding',
-  'spell_length',
-  'spell_func',
   'pool_token',
   'classifier_dropout',
 ]);
@@ -127,8 +131,6 @@ export const hubKeys = {
   checkpoint_num_layers: 1,
   parallel_output: true,
   relative_encoding: false,
-  spell_length: null,
-  spell_func: 'lstm',
   attention_scale: 1.0,
   pool_token: 'cls',
 } as const;
@@ -188,9 +190,6 @@ export function refuseOtherModels(config: Readonly<Record<string, unknown>>): vo
   }
   if (config.relative_encoding === true)
     refuse('relative_encoding (Transformer-XL positions), which is not supported');
-  if (config.spell_length !== undefined && config.spell_length !== null) {
-    refuse('spell_length (a prompt encoder inside the model), which is not supported');
-  }
 }
 
 /** Checks a configuration and fills in what it leaves out. Throws `GLM_INVALID_ARGUMENT`, `GLM_INCOMPATIBLE_MODEL`. */
@@ -230,6 +229,9 @@ export function resolveConfig(input: string | GlmConfigInput): GlmConfig {
   oneOf(known, 'output_predict', [true, false]);
   oneOf(known, 'gelu', ['tanh', 'erf']);
   oneOf(known, 'position_encoding', ['learned', 'rotary']);
+  oneOf(known, 'spell_func', ['lstm', 'mlp', 'none']);
+  // A text has [CLS] and a blank beside its prompts.
+  if (known.spell_length !== null) sizeUpTo(known, 'spell_length', Number(known.max_sequence_length) - 2);
   if (known.lora_rank !== 0) sizeUpTo(known, 'lora_rank', 65536);
   const config = known as unknown as GlmConfig;
   const { hidden_size, num_attention_heads } = config;
@@ -249,4 +251,9 @@ export function resolveConfig(input: string | GlmConfigInput): GlmConfig {
 /** Positions that the model knows: 0 … positionRows - 1. */
 export function positionRows(config: GlmConfig): number {
   return config.max_sequence_length + (config.block_position_encoding ? 1 : 0);
+}
+
+/** The ids that stand for a model's trained prompts. */
+export function promptIds({ vocab_size, spell_length }: GlmConfig): number[] {
+  return Array.from({ length: spell_length ?? 0 }, (_, i) => vocab_size + i);
 }

@@ -148,7 +148,11 @@ function classInputs(
 }
 
 /** Rows of the word embedding: [words, h] */
-function embeddedWords(device: Network['device'], table: NativeTensor, words: Int32Array): NativeTensor {
+export function embeddedWords(
+  device: Network['device'],
+  table: NativeTensor,
+  words: Int32Array,
+): NativeTensor {
   const zeros = new Int32Array(words.length);
   const batch = device.batch(
     {

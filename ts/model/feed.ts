@@ -67,6 +67,7 @@ export function feed(
     { ids, positions, blockPositions, offsets, contextLengths, rows, targets, weights },
     {
       vocabulary: config.vocab_size,
+      prompts: config.spell_length ?? 0,
       positions: positionRows(config),
       blockPositions: config.block_position_encoding ? positionRows(config) : 0,
     },

@@ -1,6 +1,7 @@
 import { elementCount } from '../shape.js';
 import type { NativeDevice, NativeTensor } from '../native.js';
 import { type GlmConfig, positionRows } from './config.js';
+import { promptEmbeddings, promptTable } from './prompt-encoder.js';
 
 /** One row of the parameter table. */
 export interface ParameterSpec {
@@ -12,7 +13,7 @@ export interface ParameterSpec {
   /** Whether weight decay applies: everywhere but on biases and layer norms (`train_utils.py` of the original). */
   decay: boolean;
   /** Which addition to a pretrained model it belongs to: those begin anew where a checkpoint has none. */
-  addition?: 'classifier' | 'adapter';
+  addition?: 'classifier' | 'adapter' | 'prompt';
 }
 
 /**
@@ -63,9 +64,14 @@ export function parameterTable(config: GlmConfig): ParameterSpec[] {
       ...linear(`${layer}.mlp.dense_4h_to_h`, 4 * h, h, residual),
     );
   }
-  table.push(...layerNorm('transformer.final_layernorm'));
+  table.push(...layerNorm('transformer.final_layernorm'), ...promptTable(config));
   if (config.num_labels > 0) table.push(...classifierTable(h, config.num_labels, deviation));
   return table;
+}
+
+/** Whether a parameter is one that kernels take in half precision: a matrix, but what prompts are made of. */
+export function isMatrix({ name, shape }: ParameterSpec): boolean {
+  return shape.length === 2 && name !== promptEmbeddings;
 }
 
 /** Whether a parameter is the classifier's (`GLMForSequenceClassification` of the Hub's port). */
@@ -151,9 +157,10 @@ export class ModelParameters {
 
   /** From now on matrices are read in bfloat16, half the bytes; biases and layer norms stay float32. */
   computeInBFloat16(device: NativeDevice): void {
-    for (const { name, shape } of this.specs) {
+    for (const spec of this.specs) {
+      const { name } = spec;
       const tensor = this.get(name);
-      if (shape.length !== 2 || tensor.dtype === 'bfloat16') continue;
+      if (!isMatrix(spec) || tensor.dtype === 'bfloat16') continue;
       this.masters.set(name, tensor);
       this.tensors.set(name, device.trainable(tensor, 'bfloat16'));
     }
@@ -169,14 +176,14 @@ export class ModelParameters {
     learns: (spec: ParameterSpec) => boolean = () => true,
   ): void {
     for (const spec of this.specs) {
-      const { name, shape } = spec;
+      const { name } = spec;
       if (!learns(spec)) {
         this.get(name).setRequiresGradient(false);
         continue;
       }
       const [exact, tensor] = [this.exact(name), this.get(name)];
       const master = device.trainable(exact, 'float32');
-      const computed = shape.length === 2 && dtype === 'bfloat16' ? device.trainable(tensor, dtype) : master;
+      const computed = isMatrix(spec) && dtype === 'bfloat16' ? device.trainable(tensor, dtype) : master;
       if (computed !== master) this.masters.set(name, master);
       this.tensors.set(name, computed);
       for (const old of [exact, tensor]) if (old !== master && old !== computed) old.dispose();

@@ -11,6 +11,7 @@ import type { NativeBatch, NativeCacheStep, NativeDevice, NativeDropout, NativeT
 import { checkpoint, scope } from '../tensor/scope.js';
 import type { GlmConfig } from './config.js';
 import type { ModelParameters } from './parameters.js';
+import { encodePrompts } from './prompt-encoder.js';
 
 type LinearOptions = NonNullable<Parameters<NativeDevice['linear']>[3]>;
 
@@ -55,18 +56,18 @@ export function hiddenStates(
   return layerNorm(network, 'transformer.final_layernorm', x);
 }
 
-/** Word, position and block position embeddings, added. [N, h] */
-function embed(
-  { device, config, parameters, dtype }: Network,
-  batch: NativeBatch,
-  training?: Training,
-): NativeTensor {
-  return device.embedding(batch, parameters.get('word_embeddings.weight'), {
-    positionTable: parameters.find('transformer.position_embeddings.weight'),
-    blockTable: parameters.find('transformer.block_position_embeddings.weight'),
-    dtype,
-    dropout: dropoutAt(config, training, 'embedding', 0),
-  });
+/** Word or prompt, position and block position embeddings, added. [N, h] */
+function embed(network: Network, batch: NativeBatch, training?: Training): NativeTensor {
+  const { device, config, parameters, dtype } = network;
+  return scope(device, () =>
+    device.embedding(batch, parameters.get('word_embeddings.weight'), {
+      prompts: batch.hasPrompts ? encodePrompts(network) : undefined,
+      positionTable: parameters.find('transformer.position_embeddings.weight'),
+      blockTable: parameters.find('transformer.block_position_embeddings.weight'),
+      dtype,
+      dropout: dropoutAt(config, training, 'embedding', 0),
+    }),
+  );
 }
 
 /** x + attention(layer norm(x)), then x + MLP(layer norm(x)). [N, h] to [N, h] */

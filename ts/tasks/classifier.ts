@@ -9,9 +9,9 @@ import type { GLM } from '../glm.js';
 import { classScores } from '../model/decisions.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { dataError } from './data-files.js';
-import { context } from './input.js';
+import { context, roomBeside, withPrompts } from './input.js';
 import { type Piece, shorten } from './shorten.js';
-import type { Prediction, PreparedTask, TaskRecord } from './task.js';
+import type { Prediction, PreparedTask, PrepareOptions, TaskRecord } from './task.js';
 
 interface LabelledRecord extends TaskRecord {
   label?: number | undefined;
@@ -35,14 +35,17 @@ export class PreparedClassifier<Record extends LabelledRecord> implements Prepar
   readonly predictionLines: PreparedTask<Record>['predictionLines'];
   readonly #classes: Classes<Record>;
   readonly #tokenizer: Tokenizer;
+  readonly #prompts: readonly number[];
+  /** Without the prompts. */
   readonly #maxLength: number;
 
-  constructor(task: ClassifierTask<Record>, tokenizer: Tokenizer, maxLength: number) {
+  constructor(task: ClassifierTask<Record>, { tokenizer, prompts = [] }: PrepareOptions, maxLength: number) {
     this.score = (records, predictions) => task.score(records, predictions);
     this.predictionLines = (records, predictions) => task.predictionLines(records, predictions);
     this.#classes = task.classifier;
     this.#tokenizer = tokenizer;
-    this.#maxLength = maxLength;
+    this.#prompts = prompts;
+    this.#maxLength = roomBeside(prompts, maxLength);
   }
 
   examples(records: readonly Record[]): Promise<Batch[]> {
@@ -78,7 +81,7 @@ export class PreparedClassifier<Record extends LabelledRecord> implements Prepar
     const [first, second] = pieces as [Piece, Piece];
     // [CLS], [SEP] and end-of-text.
     shorten([first], [second], first.ids.length + second.ids.length + 3 - this.#maxLength);
-    const ids = context(first.ids, second.ids, { special, sep: true });
+    const ids = withPrompts(context(first.ids, second.ids, { special, sep: true }), this.#prompts, special);
     return {
       ids,
       positions: ids.map((_, i) => i),

@@ -14,7 +14,7 @@ import type { SpecialTokens } from '../text/special-tokens.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { dataError, type Fields, objectsOf } from './data-files.js';
 import { type Classes, PreparedClassifier } from './classifier.js';
-import { context, example } from './input.js';
+import { context, example, roomBeside, withPrompts } from './input.js';
 import { shorten } from './shorten.js';
 import {
   checkTaskOptions,
@@ -129,7 +129,7 @@ export function clozeTask<Record extends ClozeRecord>(task: ClozeTask<Record>): 
     async prepare(options: ClozeOptions) {
       if (classifier === undefined || options.classifier !== true) return prepareCloze(task, options);
       checkTaskOptions(task.name, options, ['classifier', 'maxLength']);
-      return new PreparedClassifier({ ...task, classifier }, options.tokenizer, maxLengthOf(task, options));
+      return new PreparedClassifier({ ...task, classifier }, options, maxLengthOf(task, options));
     },
   };
 }
@@ -159,6 +159,8 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
   readonly predictionLines: PreparedTask<Record>['predictionLines'];
   readonly #word: (record: Record) => Question;
   readonly #tokenizer: Tokenizer;
+  readonly #prompts: readonly number[];
+  /** Without the prompts. */
   readonly #maxLength: number;
   /** Whether answers are scored as whole texts rather than as one of a few words. */
   readonly #asTexts: boolean;
@@ -169,7 +171,8 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
     this.predictionLines = (records, predictions) => task.predictionLines(records, predictions);
     this.#word = word;
     this.#tokenizer = options.tokenizer;
-    this.#maxLength = maxLengthOf(task, options);
+    this.#prompts = options.prompts ?? [];
+    this.#maxLength = roomBeside(this.#prompts, maxLengthOf(task, options));
     this.#generative = task.generative ?? false;
     this.#asTexts = (task.freeAnswers ?? false) || (options.multiToken ?? false);
   }
@@ -264,8 +267,12 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
         `a text of at most ${this.#maxLength} tokens`,
         `${length}, not all of which can be cut`,
       );
-    const ids = pieces.flatMap((piece) => piece.ids);
-    return example(context(ids, undefined, { special }), target, special, [special.mask]);
+    const text = context(
+      pieces.flatMap((piece) => piece.ids),
+      undefined,
+      { special },
+    );
+    return example(withPrompts(text, this.#prompts, special), target, special, [special.mask]);
   }
 }
 

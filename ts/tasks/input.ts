@@ -31,6 +31,27 @@ export function context(
   return Int32Array.from(eos ? [...kept, special.eos] : kept);
 }
 
+/** Trained prompts stand in front of the text, behind [CLS]. */
+export function withPrompts(
+  ids: Int32Array,
+  prompts: readonly number[],
+  { cls }: Pick<SpecialTokens, 'cls'>,
+): Int32Array {
+  const begin = ids[0] === cls ? 1 : 0;
+  return Int32Array.of(...ids.subarray(0, begin), ...prompts, ...ids.subarray(begin));
+}
+
+/** Tokens that prompts leave to a text of so many. Throws `GLM_INVALID_ARGUMENT` where it is too few for [CLS], a word, a blank and an end. */
+export function roomBeside(prompts: readonly number[], maxLength: number): number {
+  const room = maxLength - prompts.length;
+  if (prompts.length === 0 || room >= 4) return room;
+  throw new GlmError(
+    'GLM_INVALID_ARGUMENT',
+    `expected prompts that leave room for a text in ${maxLength} tokens, found ${prompts.length}; take fewer, or give a larger ` +
+      'maxLength',
+  );
+}
+
 /**
  * An example whose Part B is to become `target` at the first blank of the context. Without a target it is start-of-piece
  * alone, and the loss mask says where the answer is read.

@@ -72,6 +72,8 @@ export interface PrepareOptions extends TaskOptions {
   maxLength?: number | undefined;
   /** Positions of the model's texts. */
   positions?: number | undefined;
+  /** Ids of the model's trained prompts, which stand in front of every text. Default: none. */
+  prompts?: readonly number[] | undefined;
   /** Which of the task's patterns words the question. Default 0. */
   pattern?: number | undefined;
 }
@@ -99,7 +101,7 @@ export interface Task<Record extends TaskRecord = TaskRecord> {
 
 /** Throws `GLM_INVALID_ARGUMENT` at an option that a task does not have. */
 export function checkTaskOptions(task: string, options: PrepareOptions, known: readonly string[]): void {
-  const usual = ['tokenizer', 'positions'];
+  const usual = ['tokenizer', 'positions', 'prompts'];
   const wrong = Object.keys(options).find((name) => !known.includes(name) && !usual.includes(name));
   if (wrong === undefined) return;
   throw new GlmError(

@@ -46,7 +46,8 @@ export interface TrainerOptions {
    */
   memoryBudget?: number | null | undefined;
   /**
-   * The pretrained weights stay as they are; what was added to them learns: adapters. Default false.
+   * The pretrained weights stay as they are; what was added to them learns: prompts, adapters, a classifier. Default
+   * false.
    * (`--freeze-transformer` of the original.)
    */
   freeze?: boolean | undefined;
@@ -155,15 +156,17 @@ export function resolveOptions(options: TrainerOptions, config: GlmConfig): Trai
 }
 
 function resolveFreezing({ freeze = false, tuneLayers = 0 }: TrainerOptions, config: GlmConfig) {
-  const { num_layers, lora_rank } = config;
+  const { num_layers, lora_rank, spell_length } = config;
   if (typeof freeze !== 'boolean') fail(`expected freeze to be true or false, found ${String(freeze)}`);
   integer('tuneLayers', tuneLayers, 0);
   if (tuneLayers > num_layers)
     fail(`expected tuneLayers to be at most the model's ${num_layers} layers, found ${tuneLayers}`);
   if (tuneLayers > 0 && !freeze)
     fail('expected freeze with tuneLayers, found none; without it all layers learn');
-  if (freeze && tuneLayers === 0 && lora_rank === 0)
-    fail('expected something that learns beside a frozen model, found nothing; give tuneLayers or adapters');
+  if (freeze && tuneLayers === 0 && lora_rank === 0 && spell_length === null)
+    fail(
+      'expected something that learns beside a frozen model, found nothing; give tuneLayers, prompts or adapters',
+    );
   return { freeze, tuneLayers };
 }
 

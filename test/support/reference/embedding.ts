@@ -9,18 +9,26 @@ export interface EmbeddingInputs {
   blockPositions: Int32Array;
   /** [V, h] */
   words: Matrix;
+  /** Rows behind the words. */
+  prompts?: Matrix | undefined;
   /** [P, h] */
   positionTable?: Matrix | undefined;
   blockTable?: Matrix | undefined;
   dropout?: NativeDropout | undefined;
 }
 
+/** The table in which the row of an id is, and where. */
+function rowOf(id: number, words: Matrix, prompts: Matrix | undefined): readonly [Matrix, number] {
+  return prompts === undefined || id < words.rows ? [words, id] : [prompts, id - words.rows];
+}
+
 /** dropout(words[ids] + positionTable[positions] + blockTable[blockPositions]): [N, h] */
 export function embedding(inputs: EmbeddingInputs, { round, store }: Precision): Matrix {
-  const { ids, positions, blockPositions, words, positionTable, blockTable } = inputs;
+  const { ids, positions, blockPositions, words, prompts, positionTable, blockTable } = inputs;
   const width = words.columns;
   return Matrix.build(ids.length, width, (i, j) => {
-    let sum = words.get(at(ids, i), j);
+    const [table, row] = rowOf(at(ids, i), words, prompts);
+    let sum = table.get(row, j);
     if (positionTable) sum = round(sum + positionTable.get(at(positions, i), j));
     if (blockTable) sum = round(sum + blockTable.get(at(blockPositions, i), j));
     return store(sum * dropoutFactor(inputs.dropout, i * width + j));
@@ -31,6 +39,7 @@ export function embedding(inputs: EmbeddingInputs, { round, store }: Precision):
 export function embeddingBackward(inputs: EmbeddingInputs, gradOut: Matrix, { round }: Precision) {
   const width = inputs.words.columns;
   const gradWords = new Matrix(inputs.words.rows, width);
+  const gradPrompts = new Matrix(inputs.prompts?.rows ?? 0, width);
   const gradPositions = new Matrix(inputs.positionTable?.rows ?? 0, width);
   const gradBlocks = new Matrix(inputs.blockTable?.rows ?? 0, width);
   const add = (table: Matrix, row: number, column: number, gradient: number): void =>
@@ -39,10 +48,10 @@ export function embeddingBackward(inputs: EmbeddingInputs, gradOut: Matrix, { ro
   inputs.ids.forEach((id, i) => {
     for (let j = 0; j < width; j++) {
       const gradient = round(gradOut.get(i, j) * dropoutFactor(inputs.dropout, i * width + j));
-      add(gradWords, id, j, gradient);
+      add(...rowOf(id, gradWords, gradPrompts), j, gradient);
       if (inputs.positionTable) add(gradPositions, at(inputs.positions, i), j, gradient);
       if (inputs.blockTable) add(gradBlocks, at(inputs.blockPositions, i), j, gradient);
     }
   });
-  return { gradWords, gradPositions, gradBlocks };
+  return { gradWords, gradPrompts, gradPositions, gradBlocks };
 }

@@ -2,6 +2,7 @@
 
 import { GlmError } from '../../errors.js';
 import type { GLM } from '../../glm.js';
+import { promptIds } from '../../model/config.js';
 import { BadRecords } from '../bad-records.js';
 import { predictRecords } from '../predict-records.js';
 import { writePredictions } from '../prediction-file.js';
@@ -79,6 +80,7 @@ function evaluationOf<Record extends TaskRecord>(task: Task<Record>): Run {
       const tokenizer = tokenizerOf(model);
       const prepared = await task.prepare({
         positions: model.config.max_sequence_length,
+        prompts: promptIds(model.config),
         ...taskOptions,
         tokenizer,
       });

@@ -5,7 +5,8 @@
 
 import { GlmError } from '../../errors.js';
 import { GLM } from '../../glm.js';
-import type { GlmConfig } from '../../model/config.js';
+import { type GlmConfig, promptIds } from '../../model/config.js';
+import { beginAsWords } from '../../model/prompt-words.js';
 import type { TrainerOptions } from '../../train/options.js';
 import { Trainer } from '../../train/trainer.js';
 import { BadRecords } from '../bad-records.js';
@@ -52,6 +53,7 @@ export async function fineTune<Record extends TaskRecord>(
     const { model } = trainer;
     prepared = await task.prepare({
       positions: model.config.max_sequence_length,
+      prompts: promptIds(model.config),
       ...options.taskOptions,
       tokenizer: tokenizerOf(model),
     });
@@ -73,10 +75,12 @@ export async function fineTune<Record extends TaskRecord>(
       epochs.push(scored);
       options.onEvent?.({ type: 'scored', ...scored });
       if (bestOf(epochs, task.bestBy) === scored)
-        await folder.writeBest(model, prepared!.predictionLines(records, predictions));
+        await folder.writeBest(model, prepared!.predictionLines(records, predictions), savedApart);
       await folder.writeState(state());
     };
 
+    const { freeze, tuneLayers } = trainer.settings;
+    const savedApart = freeze && tuneLayers === 0;
     const perEvaluation = stepsPerEpoch * (options.evaluateEvery ?? 1);
     const losses: number[] = [];
     const divergence = new Divergence();
@@ -145,7 +149,7 @@ async function openTrainer<Record extends TaskRecord>(
   });
 }
 
-/** The model, with what the task needs beyond it, and adapters. */
+/** The model, with what the task needs beyond it, adapters and prompts. */
 async function openModel<Record extends TaskRecord>(
   task: Task<Record>,
   {
@@ -157,13 +161,23 @@ async function openModel<Record extends TaskRecord>(
     signal,
     seed,
     loraRank,
+    promptLength,
+    promptEncoder,
+    promptInit = false,
     taskOptions = {},
   }: FineTuneOptions,
 ): Promise<GLM> {
+  if (promptLength === undefined && (promptEncoder !== undefined || promptInit)) {
+    throw new GlmError(
+      'GLM_INVALID_ARGUMENT',
+      'expected promptLength with promptEncoder or promptInit, found none; say how many prompts there shall be',
+    );
+  }
   const changes = ({ config }: GLM) =>
     Object.entries({
       ...task.adapt?.(config, taskOptions),
       ...(loraRank !== undefined && { lora_rank: loraRank }),
+      ...(promptLength !== undefined && { spell_length: promptLength, spell_func: promptEncoder ?? 'lstm' }),
     }).filter(([key, value]) => config[key as keyof GlmConfig] !== value);
   if (typeof model !== 'string') {
     const [wanted] = changes(model);
@@ -185,7 +199,12 @@ async function openModel<Record extends TaskRecord>(
   const config = Object.fromEntries(changes(asItIs)) as Partial<GlmConfig>;
   if (Object.keys(config).length === 0) return asItIs;
   asItIs.dispose();
-  return GLM.load(model, { ...options, config, seed });
+  const changed = await GLM.load(model, { ...options, config, seed });
+  if (promptInit && config.spell_length !== undefined) {
+    const taskWords = await tokenizerOf(changed).encode(` ${task.description}`);
+    await beginAsWords(changed.network, taskWords, seed ?? 0);
+  }
+  return changed;
 }
 
 /** The epoch with the highest metric, the first of several; the last where nothing is scored. */

@@ -29,6 +29,15 @@ export interface FineTuneOptions extends DeviceOptions {
   checkpointActivations?: number | boolean | undefined;
   /** Rank of adapters that are added to every linear layer of the model (LoRA). Default: none. */
   loraRank?: number | undefined;
+  /** Trained prompts that are added to the model, in front of every text (P-tuning). Default: none. */
+  promptLength?: number | undefined;
+  /** What makes prompts of their embeddings. Default `lstm`, as the original. */
+  promptEncoder?: 'lstm' | 'mlp' | 'none' | undefined;
+  /**
+   * New prompts begin as mixtures of a frequent word and a word of the task's description, the original's `--prompt-init`.
+   * Default false: at random.
+   */
+  promptInit?: boolean | undefined;
   /** The pretrained weights do not learn. Default: with `loraRank` they do not, else they do. */
   freeze?: boolean | undefined;
   /** Layers that learn although the model is frozen, from the first on. Default 0. */

@@ -38,10 +38,11 @@ export class RunFolder {
     await this.#write('fine-tune.json', json(state));
   }
 
-  async writeBest(model: GLM, predictionLines: readonly string[]): Promise<void> {
+  /** @param apart whether all that has learned is additions: they are saved by themselves too */
+  async writeBest(model: GLM, predictionLines: readonly string[], apart: boolean): Promise<void> {
     if (this.#folder === undefined) return;
     await model.save(path.join(this.#folder, 'best'));
-    if (model.config.lora_rank > 0) await model.saveAdapter(path.join(this.#folder, 'best/adapter'));
+    if (apart) await model.saveAdapter(path.join(this.#folder, 'best/adapter'));
     await writePredictions(path.join(this.#folder, 'best/predictions.txt'), predictionLines);
   }
 

@@ -11,7 +11,7 @@ import type { GLM } from '../../glm.js';
 import { bleu } from '../../metrics/bleu.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { dataError, linesOf } from '../data-files.js';
-import { exampleOfBlanks } from '../input.js';
+import { exampleOfBlanks, roomBeside, withPrompts } from '../input.js';
 import {
   checkTaskOptions,
   configurationFor,
@@ -74,6 +74,8 @@ export const infilling: Task<InfillingRecord> = {
 class PreparedInfilling implements PreparedTask<InfillingRecord> {
   readonly #tokenizer: Tokenizer;
   readonly #maskRatio: number;
+  readonly #prompts: readonly number[];
+  /** Without the prompts. */
   readonly #maxLength: number;
   readonly #maxTargetLength: number;
   readonly #noRepeatNgram: number;
@@ -82,7 +84,9 @@ class PreparedInfilling implements PreparedTask<InfillingRecord> {
   constructor(options: InfillingOptions, maskRatio: number) {
     this.#tokenizer = options.tokenizer;
     this.#maskRatio = maskRatio;
-    this.#maxLength = options.maxLength ?? Math.min(256, options.positions ?? Infinity);
+    this.#prompts = options.prompts ?? [];
+    const { maxLength = Math.min(256, options.positions ?? Infinity) } = options;
+    this.#maxLength = roomBeside(this.#prompts, maxLength);
     this.#maxTargetLength = options.maxTargetLength ?? 64;
     this.#noRepeatNgram = options.noRepeatNgram ?? 3;
     this.#postProcess = options.postProcess ?? false;
@@ -123,7 +127,7 @@ class PreparedInfilling implements PreparedTask<InfillingRecord> {
     return Promise.all(
       filled.map(async ({ blanks }, i) => {
         const ids: number[] = [];
-        let from = 0;
+        let from = this.#prompts.length;
         for (const blank of blanks) {
           ids.push(...contexts[i]!.subarray(from, blank.index), ...blank.ids);
           from = blank.index + 1;
@@ -152,7 +156,7 @@ class PreparedInfilling implements PreparedTask<InfillingRecord> {
     return maskWords(text, this.#maskRatio, { seed: 0, epoch: 0 }, place).masked;
   }
 
-  /** The text alone, cut at its end: without [CLS] and end-of-text. */
+  /** The text alone behind the prompts, cut at its end: without [CLS] and end-of-text. */
   async #context({ where }: InfillingRecord, masked: string, blanks?: number): Promise<Int32Array> {
     const { special } = this.#tokenizer;
     const all = await this.#tokenizer.encode(` ${masked}`);
@@ -162,7 +166,7 @@ class PreparedInfilling implements PreparedTask<InfillingRecord> {
     const ids = all.slice(0, this.#maxLength);
     if (blankPlaces(ids, special.mask).length === 0)
       throw dataError(where, `a blank within the first ${this.#maxLength} tokens`, 'none');
-    return ids;
+    return withPrompts(ids, this.#prompts, special);
   }
 }
 

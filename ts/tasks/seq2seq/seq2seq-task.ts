@@ -8,7 +8,7 @@ import type { GLM } from '../../glm.js';
 import type { SpecialTokens } from '../../text/special-tokens.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { dataError } from '../data-files.js';
-import { example } from '../input.js';
+import { example, roomBeside, withPrompts } from '../input.js';
 import {
   checkTaskOptions,
   configurationFor,
@@ -112,6 +112,8 @@ class PreparedSeq2Seq<Record extends TaskRecord> implements PreparedTask<Record>
   readonly #task: Seq2SeqTask<Record>;
   readonly #tools: Tools;
   readonly #writing: Writing;
+  readonly #prompts: readonly number[];
+  /** Without the prompts. */
   readonly #maxLength: number;
   readonly #maxTargetLength: number;
   readonly #attendPadding: boolean;
@@ -134,7 +136,11 @@ class PreparedSeq2Seq<Record extends TaskRecord> implements PreparedTask<Record>
       minTargetLength: options.minTargetLength ?? minTargetLength,
       noRepeatNgram: options.noRepeatNgram ?? noRepeatNgram,
     };
-    this.#maxLength = options.maxLength ?? Math.min(task.lengths.source, positions);
+    this.#prompts = options.prompts ?? [];
+    this.#maxLength = roomBeside(
+      this.#prompts,
+      options.maxLength ?? Math.min(task.lengths.source, positions),
+    );
     this.#maxTargetLength = options.maxTargetLength ?? Math.min(task.lengths.target, positions);
     this.#attendPadding = options.attendPadding ?? false;
   }
@@ -184,9 +190,8 @@ class PreparedSeq2Seq<Record extends TaskRecord> implements PreparedTask<Record>
     const blanks = ids.filter((id) => id === special.mask || id === special.smask || id === special.gmask);
     if (blanks.length !== 1 || blanks[0] !== blank)
       throw dataError(record.where, 'a text without blanks of its own', '[MASK]');
-    if (!this.#attendPadding) return ids;
-    const padded = new Int32Array(this.#maxLength).fill(special.pad);
+    const padded = new Int32Array(this.#attendPadding ? this.#maxLength : ids.length).fill(special.pad);
     padded.set(ids);
-    return padded;
+    return withPrompts(padded, this.#prompts, special);
   }
 }
