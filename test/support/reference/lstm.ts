@@ -65,7 +65,8 @@ export function lstmBackward(pair: readonly LstmDirection[], gradOut: Matrix, pr
     const gradGates = new Matrix(steps.length, 4 * h);
     const gradWeight = new Matrix(4 * h, h);
     const gradBias = new Matrix(1, 4 * h);
-    let [toOut, toCell] = [new Array<number>(h).fill(0), new Array<number>(h).fill(0)];
+    const toCell = new Array<number>(h).fill(0);
+    let toOut = new Array<number>(h).fill(0);
     for (let k = places.length - 1; k >= 0; k--) {
       const t = places[k]!;
       const { i, f, g, o, cell } = steps[t]!;
