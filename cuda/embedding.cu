@@ -58,49 +58,18 @@ constexpr int kSortThreads = 256;
 /// A table that wants a gradient, and which of its rows each token adds to. Behind the words lie the prompts,
 /// in a table of their own; either may want none.
 struct Table {
+  float* gradient;      // [count, h]
   const int32_t* rows;  // [N]
-  float* gradient;      // [rows, h]
+  float* prompts = nullptr;
   int64_t count = INT64_MAX;
-  float* behind = nullptr;
-
-  /// Adds to the columns from j on of a row.
-  template <int kPack>
-  __device__ __forceinline__ void add(int64_t row, int64_t width, int64_t j, const Pack<kPack>& sum) const {
-    float* table = row < count ? gradient : behind;
-    if (table == nullptr) return;
-    float* target = table + (row < count ? row : row - count) * width + j;
-    Pack<kPack> before = load_pack<kPack>(target);
-    store_pack(target, make_pack<kPack>([&](int k) { return before.x[k] + sum.x[k]; }));
-  }
 };
-
-struct Tables {
-  Table first, second, third;
-  int count;
-
-  __device__ Table operator[](unsigned i) const { return i == 0 ? first : i == 1 ? second : third; }
-};
-
-Tables tables_of(const EmbeddingBackward& p) {
-  Tables tables{};
-  auto add = [&](const Table& table) {
-    if (table.gradient == nullptr && table.behind == nullptr) return;
-    int place = tables.count++;
-    (place == 0 ? tables.first : place == 1 ? tables.second : tables.third) = table;
-  };
-  add({p.ids, p.grad_words, p.vocabulary, p.grad_prompts});
-  add({p.positions, p.grad_positions});
-  add({p.block_positions, p.grad_blocks});
-  return tables;
-}
 
 int64_t segments_of(int64_t tokens) { return (tokens + kSegment - 1) / kSegment; }
 
-/// sorted [tables, N]: the tokens by row. A token's place is the number of tokens before it; all of them are
+/// sorted [N]: the tokens by row. A token's place is the number of tokens before it; all of them are
 /// asked, which for N tokens is less than the work of one more column of the model.
-__global__ void sort_tokens(Tables tables, int64_t tokens, int32_t* sorted) {
+__global__ void sort_tokens(const int32_t* rows, int64_t tokens, int32_t* sorted) {
   __shared__ int32_t others[kSortThreads];
-  const int32_t* rows = tables[blockIdx.y].rows;
   int64_t token = int64_t{blockIdx.x} * kSortThreads + threadIdx.x;
   int32_t row = token < tokens ? rows[token] : 0;
   int64_t place = 0;
@@ -113,7 +82,7 @@ __global__ void sort_tokens(Tables tables, int64_t tokens, int32_t* sorted) {
     }
     __syncthreads();  // before the next ones are written there
   }
-  if (token < tokens) sorted[blockIdx.y * tokens + place] = static_cast<int32_t>(token);
+  if (token < tokens) sorted[place] = static_cast<int32_t>(token);
 }
 
 /// A table's tokens in the order of their rows.
@@ -126,21 +95,37 @@ struct SortedTokens {
   __device__ int32_t row(int64_t i) const { return i < 0 || i >= tokens ? -1 : rows[token[i]]; }
 };
 
-/// What block (segment, table) leaves of the rows that it shares with the segment before and the one behind:
-/// [tables, segments, 2, h].
+/// What a segment's block leaves of the rows that it shares with the segment before and the one behind:
+/// [segments, 2, h].
 __device__ __forceinline__ float* shared_sums(float* sums, int64_t segments, int64_t segment, int64_t width) {
-  return sums + (blockIdx.y * segments + segment) * 2 * width;
+  return sums + segment * 2 * width;
+}
+
+/// Adds to the columns from j on of a row of a table, or of the prompts behind it.
+template <int kPack>
+__device__ __forceinline__ void add_to_row(float* gradient, float* prompts, int64_t row, int64_t count,
+                                           int64_t width, int64_t j, const Pack<kPack>& sum) {
+  if (row >= count) {
+    gradient = prompts;
+    row -= count;
+  }
+  if (gradient == nullptr) return;
+  float* target = gradient + row * width + j;
+  Pack<kPack> before = load_pack<kPack>(target);
+  store_pack(target, make_pack<kPack>([&](int k) { return before.x[k] + sum.x[k]; }));
 }
 
 template <class T, int kPack>
-__global__ void sum_segments(EmbeddingBackward p, Tables tables, const int32_t* sorted, float* sums) {
+__global__ void sum_segments(const T* grad_out, Dropout dropout, int64_t token_count, int64_t width,
+                             Table table, const int32_t* sorted, float* sums) {
   int64_t segments = gridDim.x, segment = blockIdx.x;
-  SortedTokens order{sorted + blockIdx.y * p.tokens, tables[blockIdx.y].rows, p.tokens};
-  Table table = tables[blockIdx.y];
-  float* with_last = shared_sums(sums, segments, segment, p.width);
-  float* with_next = with_last + p.width;
+  SortedTokens order{sorted, table.rows, token_count};
+  float *gradient = table.gradient, *prompts = table.prompts;
+  asm("" : "+l"(gradient), "+l"(prompts));  // else the compiler chooses between places in the parameters
+  float* with_last = shared_sums(sums, segments, segment, width);
+  float* with_next = with_last + width;
   int64_t begin = segment * kSegment;
-  int count = static_cast<int>(begin + kSegment < p.tokens ? kSegment : p.tokens - begin);
+  int count = static_cast<int>(begin + kSegment < token_count ? kSegment : token_count - begin);
 
   __shared__ int32_t tokens[kSegment], rows[kSegment + 2];  // the rows with the one before and the one behind
   for (int i = static_cast<int>(threadIdx.x); i < count + 2; i += static_cast<int>(blockDim.x)) {
@@ -149,12 +134,12 @@ __global__ void sum_segments(EmbeddingBackward p, Tables tables, const int32_t* 
   }
   __syncthreads();
 
-  for (int64_t j = int64_t{threadIdx.x} * kPack; j < p.width; j += int64_t{blockDim.x} * kPack) {
+  for (int64_t j = int64_t{threadIdx.x} * kPack; j < width; j += int64_t{blockDim.x} * kPack) {
     Pack<kPack> sum{};
     for (int i = 0; i < count; i++) {
-      int64_t at = int64_t{tokens[i]} * p.width + j;
-      Pack<kPack> g = load_pack<kPack>(static_cast<const T*>(p.grad_out) + at);
-      drop(p.dropout, static_cast<uint64_t>(at), g);
+      int64_t at = int64_t{tokens[i]} * width + j;
+      Pack<kPack> g = load_pack<kPack>(grad_out + at);
+      drop(dropout, static_cast<uint64_t>(at), g);
       sum = make_pack<kPack>([&](int k) { return sum.x[k] + g.x[k]; });
       int32_t row = rows[i + 1];
       if (i + 1 < count && rows[i + 2] == row) continue;
@@ -163,29 +148,32 @@ __global__ void sum_segments(EmbeddingBackward p, Tables tables, const int32_t* 
       } else if (row == rows[count + 1]) {
         store_pack(with_next + j, sum);
       } else {
-        table.add(row, p.width, j, sum);
+        add_to_row(gradient, prompts, row, table.count, width, j, sum);
       }
       sum = {};
     }
   }
 }
 
-/// Block (segment, table) adds up the row that begins in its segment and goes on behind it, if there is one.
+/// A block adds up the row that begins in its segment and goes on behind it, if there is one.
 template <int kPack>
-__global__ void join_segments(EmbeddingBackward p, Tables tables, const int32_t* sorted, float* sums) {
+__global__ void join_segments(int64_t token_count, int64_t width, Table table, const int32_t* sorted,
+                              float* sums) {
   int64_t segments = gridDim.x, segment = blockIdx.x;
-  SortedTokens order{sorted + blockIdx.y * p.tokens, tables[blockIdx.y].rows, p.tokens};
+  SortedTokens order{sorted, table.rows, token_count};
+  float *gradient = table.gradient, *prompts = table.prompts;
+  asm("" : "+l"(gradient), "+l"(prompts));
   int64_t begin = segment * kSegment, end = begin + kSegment;
   int32_t row = order.row(end - 1);
-  if (end >= p.tokens || order.row(end) != row || order.row(begin - 1) == row) return;
+  if (end >= token_count || order.row(end) != row || order.row(begin - 1) == row) return;
 
-  for (int64_t j = int64_t{threadIdx.x} * kPack; j < p.width; j += int64_t{blockDim.x} * kPack) {
-    Pack<kPack> sum = load_pack<kPack>(shared_sums(sums, segments, segment, p.width) + p.width + j);
+  for (int64_t j = int64_t{threadIdx.x} * kPack; j < width; j += int64_t{blockDim.x} * kPack) {
+    Pack<kPack> sum = load_pack<kPack>(shared_sums(sums, segments, segment, width) + width + j);
     for (int64_t next = segment + 1; next < segments && order.row(next * kSegment) == row; next++) {
-      Pack<kPack> more = load_pack<kPack>(shared_sums(sums, segments, next, p.width) + j);
+      Pack<kPack> more = load_pack<kPack>(shared_sums(sums, segments, next, width) + j);
       sum = make_pack<kPack>([&](int k) { return sum.x[k] + more.x[k]; });
     }
-    tables[blockIdx.y].add(row, p.width, j, sum);
+    add_to_row(gradient, prompts, row, table.count, width, j, sum);
   }
 }
 
@@ -203,29 +191,32 @@ void CudaKernels::run(const EmbeddingForward& p) {
 }
 
 void CudaKernels::run(const EmbeddingBackward& p) {
-  Tables tables = tables_of(p);
-  unsigned count = static_cast<unsigned>(tables.count),
-           segments = static_cast<unsigned>(segments_of(p.tokens));
+  unsigned segments = static_cast<unsigned>(segments_of(p.tokens));
   float* sums = static_cast<float*>(p.workspace);
-  int32_t* sorted = reinterpret_cast<int32_t*>(sums + int64_t{count} * segments * 2 * p.width);
+  int32_t* sorted = reinterpret_cast<int32_t*>(sums + int64_t{segments} * 2 * p.width);
 
   constexpr const char* kOp = "embedding's backward";
-  start({kOp, {blocks_for(p.tokens, kSortThreads), count}, kSortThreads}, sort_tokens, tables, p.tokens,
-        sorted);
-  with_pack_size(p.width, [&](auto pack) {
-    unsigned threads = threads_for(p.width / pack, kMostThreads);
-    with_element_type(p.dtype, [&](auto activation) {
-      start({kOp, {segments, count}, threads}, sum_segments<decltype(activation), pack>, p, tables, sorted,
-            sums);
+  auto add_to = [&](Table table) {
+    start({kOp, blocks_for(p.tokens, kSortThreads), kSortThreads}, sort_tokens, table.rows, p.tokens, sorted);
+    with_pack_size(p.width, [&](auto pack) {
+      unsigned threads = threads_for(p.width / pack, kMostThreads);
+      with_element_type(p.dtype, [&](auto activation) {
+        start({kOp, segments, threads}, sum_segments<decltype(activation), pack>,
+              static_cast<const decltype(activation)*>(p.grad_out), p.dropout, p.tokens, p.width, table,
+              sorted, sums);
+      });
+      start({kOp, segments, threads}, join_segments<pack>, p.tokens, p.width, table, sorted, sums);
     });
-    start({kOp, {segments, count}, threads}, join_segments<pack>, p, tables, sorted, sums);
-  });
+  };
+  if (p.grad_words != nullptr || p.grad_prompts != nullptr)
+    add_to({p.grad_words, p.ids, p.grad_prompts, p.vocabulary});
+  if (p.grad_positions != nullptr) add_to({p.grad_positions, p.positions});
+  if (p.grad_blocks != nullptr) add_to({p.grad_blocks, p.block_positions});
 }
 
 size_t CudaKernels::workspace_bytes(const EmbeddingBackward& p) const {
-  int64_t tables = tables_of(p).count;
-  return static_cast<size_t>(tables * segments_of(p.tokens) * 2 * p.width) * sizeof(float) +
-         static_cast<size_t>(tables * p.tokens) * sizeof(int32_t);
+  return static_cast<size_t>(segments_of(p.tokens) * 2 * p.width) * sizeof(float) +
+         static_cast<size_t>(p.tokens) * sizeof(int32_t);
 }
 
 }  // namespace glm::cuda
