@@ -18,6 +18,13 @@
 namespace glm::cuda {
 namespace {
 
+/// Of a pair in a kernel's parameters. Chosen, not indexed: an index takes them to local memory.
+template <class T>
+__device__ __forceinline__ T* one_of(T* const (&pair)[2], unsigned direction) {
+  T *first = pair[0], *second = pair[1];
+  return direction == 0 ? first : second;
+}
+
 constexpr int kGates = 4;
 constexpr int kStates = kGates + 1;  // a and c
 constexpr int kCell = kGates;
@@ -50,12 +57,13 @@ __global__ void step_forward(LstmForward p, int64_t k) {
 
   float product = 0;
   if (k > 0) {
-    const W* weight = static_cast<const W*>(p.weights[direction]) + row * h;
+    const W* weight = static_cast<const W*>(one_of(p.weights, direction)) + row * h;
     const float* last = p.out + before * 2 * h + direction * h;
     for (int64_t j = lane; j < h; j += kWarp) product += load(weight + j) * last[j];
   }
   product = warp_sum(product);
-  if (lane == 0) a[gate] = p.gates[direction][now * kGates * h + row] + p.biases[direction][row] + product;
+  if (lane == 0)
+    a[gate] = one_of(p.gates, direction)[now * kGates * h + row] + one_of(p.biases, direction)[row] + product;
   __syncthreads();
   if (threadIdx.x != 0) return;
 
@@ -77,13 +85,14 @@ __global__ void step_backward(LstmBackward p, int64_t k) {
   __shared__ float partial[kRowLanes][kWarp];
   int64_t h = p.width, unit = int64_t{blockIdx.x} * kWarp + threadIdx.x;
   unsigned direction = blockIdx.y;
+  const W* weight = static_cast<const W*>(one_of(p.weights, direction));
+  float* grad_gates = one_of(p.grad_gates, direction);
   bool has_behind = k + 1 < p.steps;
   int64_t now = place_of(direction, k, p.steps);
 
   float flow = 0;
   if (has_behind && unit < h) {
-    const W* weight = static_cast<const W*>(p.weights[direction]);
-    const float* grad_a = p.grad_gates[direction] + place_of(direction, k + 1, p.steps) * kGates * h;
+    const float* grad_a = grad_gates + place_of(direction, k + 1, p.steps) * kGates * h;
     for (int64_t row = threadIdx.y; row < kGates * h; row += kRowLanes)
       flow += load(weight + row * h + unit) * grad_a[row];
   }
@@ -101,7 +110,7 @@ __global__ void step_backward(LstmBackward p, int64_t k) {
   float* to_cell = static_cast<float*>(p.workspace) + direction * h + unit;
   float grad_c = grad_out * sigmoid(o) * tanh_slope(c) + (has_behind ? *to_cell : 0.0f);
   *to_cell = grad_c * sigmoid(f);
-  float* grad_a = p.grad_gates[direction] + now * kGates * h + unit;
+  float* grad_a = grad_gates + now * kGates * h + unit;
   grad_a[0] = grad_c * tanhf(g) * sigmoid_slope(i);
   grad_a[h] = grad_c * last_c * sigmoid_slope(f);
   grad_a[2 * h] = grad_c * sigmoid(i) * tanh_slope(g);
@@ -113,9 +122,9 @@ __global__ void add_weight_rows(LstmBackward p) {
   int64_t h = p.width, row = blockIdx.x;
   unsigned direction = blockIdx.y;
   auto grad_a = [&](int64_t k) {
-    return p.grad_gates[direction][place_of(direction, k, p.steps) * kGates * h + row];
+    return one_of(p.grad_gates, direction)[place_of(direction, k, p.steps) * kGates * h + row];
   };
-  if (float* weight = p.grad_weights[direction]; weight != nullptr) {
+  if (float* weight = one_of(p.grad_weights, direction); weight != nullptr) {
     for (int64_t j = threadIdx.x; j < h; j += blockDim.x) {
       float total = 0;
       for (int64_t k = 1; k < p.steps; k++)
@@ -123,7 +132,7 @@ __global__ void add_weight_rows(LstmBackward p) {
       weight[row * h + j] += total;
     }
   }
-  if (float* bias = p.grad_biases[direction]; bias != nullptr && threadIdx.x == 0) {
+  if (float* bias = one_of(p.grad_biases, direction); bias != nullptr && threadIdx.x == 0) {
     float total = 0;
     for (int64_t k = 0; k < p.steps; k++) total += grad_a(k);
     bias[row] += total;
