@@ -3,7 +3,7 @@
  * `--of fills` of blanks that 16 callers fill. Batches and texts differ in length.
  *
  * It is read before and after JavaScript's collector has run: when V8 collects is V8's affair and moves the first figure by
- * some MiB either way; the second is what is kept. `growth` is that of the second.
+ * some MiB either way; the second is what is kept. `growth` says how much higher its second half goes than its first.
  *
  * Fills take a model's weights from its file, which is no private memory, so what is private beyond the caches is the
  * program itself, the activations of a step and what the tokenizer and JavaScript hold.
@@ -98,8 +98,7 @@ const note = (count: number) => {
   console.error(`${count} of ${times}: ${after} MiB of private memory, ${before} before a collection`);
 };
 const settings = await (isTraining ? train : fill)(times, note);
-const [first = NaN, ...rest] = mebibytes;
-const growth = Math.max(...rest) / first - 1;
+const growth = Math.max(...mebibytes.slice(samples / 2)) / Math.max(...mebibytes.slice(0, samples / 2)) - 1;
 console.log(
   JSON.stringify({
     benchmark: 'steady-memory',
