@@ -97,18 +97,16 @@ struct SortedTokens {
 
 /// What a segment's block leaves of the rows that it shares with the segment before and the one behind:
 /// [segments, 2, h].
-__device__ __forceinline__ float* shared_sums(float* sums, int64_t segments, int64_t segment, int64_t width) {
+__device__ __forceinline__ float* shared_sums(float* sums, int64_t segment, int64_t width) {
   return sums + segment * 2 * width;
 }
 
 /// Adds to the columns from j on of a row of a table, or of the prompts behind it.
 template <int kPack>
-__device__ __forceinline__ void add_to_row(float* gradient, float* prompts, int64_t row, int64_t count,
-                                           int64_t width, int64_t j, const Pack<kPack>& sum) {
-  if (row >= count) {
-    gradient = prompts;
-    row -= count;
-  }
+__device__ __forceinline__ void add_to_row(Table table, int64_t row, int64_t width, int64_t j,
+                                           const Pack<kPack>& sum) {
+  float* gradient = row < table.count ? table.gradient : table.prompts;
+  if (row >= table.count) row -= table.count;
   if (gradient == nullptr) return;
   float* target = gradient + row * width + j;
   Pack<kPack> before = load_pack<kPack>(target);
@@ -118,11 +116,9 @@ __device__ __forceinline__ void add_to_row(float* gradient, float* prompts, int6
 template <class T, int kPack>
 __global__ void sum_segments(const T* grad_out, Dropout dropout, int64_t token_count, int64_t width,
                              Table table, const int32_t* sorted, float* sums) {
-  int64_t segments = gridDim.x, segment = blockIdx.x;
+  int64_t segment = blockIdx.x;
   SortedTokens order{sorted, table.rows, token_count};
-  float *gradient = table.gradient, *prompts = table.prompts;
-  asm("" : "+l"(gradient), "+l"(prompts));  // else the compiler chooses between places in the parameters
-  float* with_last = shared_sums(sums, segments, segment, width);
+  float* with_last = shared_sums(sums, segment, width);
   float* with_next = with_last + width;
   int64_t begin = segment * kSegment;
   int count = static_cast<int>(begin + kSegment < token_count ? kSegment : token_count - begin);
@@ -148,7 +144,7 @@ __global__ void sum_segments(const T* grad_out, Dropout dropout, int64_t token_c
       } else if (row == rows[count + 1]) {
         store_pack(with_next + j, sum);
       } else {
-        add_to_row(gradient, prompts, row, table.count, width, j, sum);
+        add_to_row(table, row, width, j, sum);
       }
       sum = {};
     }
@@ -161,19 +157,17 @@ __global__ void join_segments(int64_t token_count, int64_t width, Table table, c
                               float* sums) {
   int64_t segments = gridDim.x, segment = blockIdx.x;
   SortedTokens order{sorted, table.rows, token_count};
-  float *gradient = table.gradient, *prompts = table.prompts;
-  asm("" : "+l"(gradient), "+l"(prompts));
   int64_t begin = segment * kSegment, end = begin + kSegment;
   int32_t row = order.row(end - 1);
   if (end >= token_count || order.row(end) != row || order.row(begin - 1) == row) return;
 
   for (int64_t j = int64_t{threadIdx.x} * kPack; j < width; j += int64_t{blockDim.x} * kPack) {
-    Pack<kPack> sum = load_pack<kPack>(shared_sums(sums, segments, segment, width) + width + j);
+    Pack<kPack> sum = load_pack<kPack>(shared_sums(sums, segment, width) + width + j);
     for (int64_t next = segment + 1; next < segments && order.row(next * kSegment) == row; next++) {
-      Pack<kPack> more = load_pack<kPack>(shared_sums(sums, segments, next, width) + j);
+      Pack<kPack> more = load_pack<kPack>(shared_sums(sums, next, width) + j);
       sum = make_pack<kPack>([&](int k) { return sum.x[k] + more.x[k]; });
     }
-    add_to_row(gradient, prompts, row, table.count, width, j, sum);
+    add_to_row(table, row, width, j, sum);
   }
 }
 

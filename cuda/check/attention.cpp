@@ -106,7 +106,7 @@ void forward(Side& side, const Shape& s) {
   side.run(p);
 }
 
-/// `out` and the sums are not those of a forward, and need not be; the sums keep probabilities below 1.
+/// `out` and the sums are not those of a forward, and need not be.
 void backward(Side& side, const Shape& s) {
   auto p = attention<AttentionBackward>(side, s);
   int64_t elements = p.layout.tokens * s.heads * s.width;
