@@ -15,6 +15,7 @@ import { compileNative, root } from './compile-native.mjs';
 
 /** The tests that compute on a GPU where there is one, and take minutes on a simulated one. */
 const onDevice = [
+  'checkpoint/float16',
   'cuda',
   'generate/fill',
   'model/(decisions|golden)',

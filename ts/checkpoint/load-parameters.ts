@@ -35,7 +35,7 @@ export async function loadParameters(
     for (const [site, spec] of specs.entries()) {
       signal?.throwIfAborted();
       const weight = weights.get(spec.name);
-      const dtype = dtypeOf(spec, checkpoint, device.name);
+      const dtype = dtypeOf(spec, checkpoint);
       const mapped = weight && inPlace(device, weight, spec, dtype);
       const tensor = mapped ?? make(device, weight, spec, dtype, { seed, site });
       tensors.push(tensor);
@@ -54,7 +54,7 @@ export async function loadParameters(
 }
 
 /** Matrices keep a half type that kernels know; the embeddings have one type; everything else is float32. */
-function dtypeOf(spec: ParameterSpec, { specs, weights }: Checkpoint, device: string): DType {
+function dtypeOf(spec: ParameterSpec, { specs, weights }: Checkpoint): DType {
   const { name } = spec;
   if (!isMatrix(spec)) return 'float32';
   const isEmbedding = (other: string) => /(word|position)_embeddings\.weight$/.test(other);
@@ -65,7 +65,7 @@ function dtypeOf(spec: ParameterSpec, { specs, weights }: Checkpoint, device: st
       return weight !== undefined && typeOf(weight) === type && !grows(weight, spec.shape);
     });
   if (all('BF16')) return 'bfloat16';
-  return device === 'cpu' && all('F16') ? 'float16' : 'float32';
+  return all('F16') ? 'float16' : 'float32';
 }
 
 /** Whether a table has fewer rows than it is to have. */
@@ -105,7 +105,7 @@ function make(
 /** The bytes of a model's parameters as a CPU holds them. */
 export function parameterBytes(checkpoint: Checkpoint): number {
   return checkpoint.specs.reduce(
-    (sum, spec) => sum + elementCount(spec.shape) * (dtypeOf(spec, checkpoint, 'cpu') === 'float32' ? 4 : 2),
+    (sum, spec) => sum + elementCount(spec.shape) * (dtypeOf(spec, checkpoint) === 'float32' ? 4 : 2),
     0,
   );
 }
