@@ -31,13 +31,17 @@ struct Case {
 
 // A file of this folder each.
 std::vector<Case> memory_cases();
+std::vector<Case> span_cases();
 std::vector<Case> embedding_cases();
+std::vector<Case> lstm_cases();
 std::vector<Case> layer_norm_cases();
 std::vector<Case> linear_cases();
 std::vector<Case> attention_cases();
 std::vector<Case> cross_entropy_cases();
 std::vector<Case> optimizer_cases();
 
-inline const char* short_name(DType dtype) { return dtype == DType::kBFloat16 ? "bf16" : "f32"; }
+inline const char* short_name(DType dtype) {
+  return dtype == DType::kBFloat16 ? "bf16" : dtype == DType::kInt32 ? "i32" : "f32";
+}
 
 }  // namespace glm::check

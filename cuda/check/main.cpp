@@ -1,4 +1,4 @@
-// glm_check [--small] [--op NAME] [--shape SHAPE] [--type f32|bf16] [--csv FILE]
+// glm_check [--small] [--op NAME] [--shape SHAPE] [--type f32|bf16|i32] [--csv FILE]
 //
 // Runs every CUDA kernel against the CPU's at many shapes, then times the large ones with events beside the
 // peaks that it measures, and writes a line per shape. --small leaves out the large shapes, for a simulated
@@ -68,14 +68,14 @@ class CudaSide final : public Side {
 
 /// The largest difference, where 1 is as far as results of this type may be apart: both sides round to
 /// bfloat16 now and then, or sum in another order.
-double difference(const Case& one, const std::vector<float>& found, const std::vector<float>& expected) {
+double difference(const Case& one, const std::vector<double>& found, const std::vector<double>& expected) {
   double squares = 0;
-  for (float x : expected) squares += static_cast<double>(x) * x;
+  for (double x : expected) squares += x * x;
   double typical = std::sqrt(squares / static_cast<double>(std::max(expected.size(), size_t{1})));
   double allowed = one.exact ? 0 : one.dtype == DType::kBFloat16 ? 0x1p-6 : 0x1p-15;
   double most = 0;
   for (size_t i = 0; i < expected.size(); i++) {
-    double off = std::abs(static_cast<double>(found[i]) - expected[i]);
+    double off = std::abs(found[i] - expected[i]);
     if (off == 0) continue;
     double scaled = allowed == 0 ? INFINITY : off / (allowed * (std::abs(expected[i]) + typical));
     if (!(scaled <= most)) most = std::isnan(scaled) ? INFINITY : scaled;
@@ -105,7 +105,8 @@ Options parse(int count, char** arguments) {
       options.csv = arguments[++i];
     } else {
       fail(Code::kInvalidArgument,
-           "expected [--small] [--op NAME] [--shape SHAPE] [--type f32|bf16] [--csv FILE], found ", argument);
+           "expected [--small] [--op NAME] [--shape SHAPE] [--type f32|bf16|i32] [--csv FILE], found ",
+           argument);
     }
   }
   return options;
@@ -134,8 +135,9 @@ class Program {
           csv, "device,op,shape,type,error,microseconds,bytes,operations,of_memory,of_compute,of_roofline\n");
     }
     int failed = 0;
-    for (const auto& cases : {memory_cases(), embedding_cases(), layer_norm_cases(), linear_cases(),
-                              attention_cases(), cross_entropy_cases(), optimizer_cases()}) {
+    for (const auto& cases :
+         {span_cases(), memory_cases(), embedding_cases(), lstm_cases(), layer_norm_cases(), linear_cases(),
+          attention_cases(), cross_entropy_cases(), optimizer_cases()}) {
       for (const Case& one : cases) {
         if (one.large && options_.small) continue;
         if (one.op.find(options_.op) == std::string::npos) continue;

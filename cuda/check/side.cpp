@@ -83,9 +83,9 @@ std::vector<Side::Result> Side::results() const {
     Result result{output.name, {}};
     for (int64_t i = 0; i < output.elements; i++) {
       const char* at = bytes.data() + i * size;
-      result.values.push_back(output.is_double                   ? static_cast<float>(read<double>(at))
+      result.values.push_back(output.is_double                   ? read<double>(at)
                               : output.dtype == DType::kBFloat16 ? to_float(read<bfloat16>(at))
-                              : output.dtype == DType::kInt32    ? static_cast<float>(read<int32_t>(at))
+                              : output.dtype == DType::kInt32    ? read<int32_t>(at)
                                                                  : read<float>(at));
     }
     results.push_back(std::move(result));

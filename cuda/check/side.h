@@ -17,7 +17,7 @@ class Side {
  public:
   struct Result {
     std::string name;
-    std::vector<float> values;
+    std::vector<double> values;
   };
 
   explicit Side(Kernels& kernels) : kernels_(kernels) {}
