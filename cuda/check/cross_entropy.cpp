@@ -50,6 +50,7 @@ std::vector<Case> cross_entropy_cases() {
       add(cases, {rows, width, vocabulary, dtype, dtype}, false);
     }
     add(cases, {66, 64, 131, dtype, dtype, 0.1f}, false);
+    add(cases, {300, 24, 40, dtype, dtype, 0.1f}, false);  // three chunks of logits on a simulated device
     add(cases, {9, 24, 40, dtype, DType::kFloat16}, false);
     add(cases, {1300, 1024, 30592, dtype, dtype, 0.1f}, true);
   }

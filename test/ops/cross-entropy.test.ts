@@ -82,6 +82,9 @@ opTable('crossEntropy', [
   crossEntropyCase([66, 65, 31], { smoothing: 0.1, scale: 1 / 66 }),
   crossEntropyCase([17, 33, 64], { smoothing: 0.1, scale: 0.5, weighted: true }),
   crossEntropyCase([17, 33, 64], { type: 'bfloat16', weighted: true }),
+  // Several chunks of logits on a simulated device.
+  crossEntropyCase([300, 24, 40], { scale: 1 / 300, smoothing: 0.1, weighted: true }),
+  crossEntropyCase([300, 24, 40], { type: 'bfloat16', smoothing: 0.1 }),
   // More words than one chunk of logits is likely to hold.
   crossEntropyCase([9, 24, 5003], { scale: 1 / 9 }),
 ]);
