@@ -38,8 +38,9 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // ---- a chunk's rows ----------------------------------------------------------------------------
 
-/// Elements of z from one row to the next: rows begin at multiples of 16 bytes, as z and as dz.
-int64_t stride_of(const CrossEntropy& p) { return round_up(p.vocabulary, 4); }
+/// Elements of z from one row to the next: rows begin where sectors of memory do, at multiples of 32 bytes,
+/// as z and as dz.
+int64_t stride_of(const CrossEntropy& p) { return round_up(p.vocabulary, 8); }
 
 /// Rows of a chunk: as many as kLogitsBytes hold, the chunks about equal, whole tiles.
 int64_t rows_of_chunk(const CrossEntropy& p) {

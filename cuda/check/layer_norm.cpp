@@ -53,8 +53,8 @@ void add(std::vector<Case>& cases, const Shape& s, bool large) {
 std::vector<Case> layer_norm_cases() {
   std::vector<Case> cases;
   for (DType dtype : {DType::kFloat32, DType::kBFloat16}) {
-    for (auto [rows, width] :
-         {Sizes2{1, 16}, Sizes2{3, 7}, Sizes2{17, 64}, Sizes2{66, 65}, Sizes2{131, 48}, Sizes2{2, 1030}})
+    for (auto [rows, width] : {Sizes2{1, 16}, Sizes2{3, 7}, Sizes2{17, 64}, Sizes2{66, 65}, Sizes2{131, 48},
+                               Sizes2{2, 1030}, Sizes2{32, 1024}})
       add(cases, {rows, width, dtype}, false);
     for (int64_t width : {1024, 4096}) add(cases, {8192, width, dtype}, true);
   }

@@ -91,7 +91,7 @@ std::vector<Case> memory_cases() {
   for (DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     for (int64_t elements : {1, 1027, 40000}) add_sizes(cases, elements, dtype, false);
     add_sizes(cases, int64_t{1} << 26, dtype, true);
-    for (auto [rows, width] : {Sizes2{1, 1}, Sizes2{3, 7}, Sizes2{66, 65}, Sizes2{20, 256}})
+    for (auto [rows, width] : {Sizes2{1, 1}, Sizes2{3, 7}, Sizes2{66, 65}, Sizes2{24, 1024}})
       add_rows(cases, rows, width, dtype, false);
     add_rows(cases, 1300, 1024, dtype, true);
   }

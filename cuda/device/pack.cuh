@@ -14,11 +14,11 @@ struct Pack {
   float x[kElements];
 };
 
-/// What one access moves.
+/// What one access moves. 8 bytes are a number: of a pair, a compiler may store each half for itself.
 template <size_t kBytes>
 using Word = std::conditional_t<
     kBytes == 16, uint4,
-    std::conditional_t<kBytes == 8, uint2, std::conditional_t<kBytes == 4, uint32_t, uint16_t>>>;
+    std::conditional_t<kBytes == 8, uint64_t, std::conditional_t<kBytes == 4, uint32_t, uint16_t>>>;
 
 constexpr int kMostBytes = 16;  // that one access moves
 

@@ -35,7 +35,8 @@ export interface Counters {
   globalBytesStored: number;
   loadEfficiency: number;
   storeEfficiency: number;
-  sites: { file: string; class: string; bytes: number; conflicts?: number }[];
+  /** Accesses to memory by the place in the source; `sectors` of 32 bytes of global memory. */
+  sites: { file: string; class: string; bytes: number; sectors?: number; conflicts?: number }[];
 }
 
 /** Counters of the kernels that a run of the program starts, by name. */
