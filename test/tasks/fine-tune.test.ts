@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert';
 import { GLM } from '../../ts/glm.js';
 import { blank, type ClozeRecord, clozeTask } from '../../ts/tasks/cloze.js';
 import { fineTune } from '../../ts/tasks/fine-tune/fine-tune.js';
-import type { FineTuneResult } from '../../ts/tasks/fine-tune/options.js';
+import type { FineTuneEvent, FineTuneResult } from '../../ts/tasks/fine-tune/options.js';
 import { fineTuneSeeds, spread } from '../../ts/tasks/fine-tune/seeds.js';
 import { glm, start } from '../cli/command.js';
 import { failsWith } from '../support/fails-with.js';
@@ -130,6 +130,19 @@ tuning('a run that diverges says so', () =>
     );
     assert.is(error?.code, 'GLM_NUMERIC');
     assert.match(error!.message, /the fine-tune diverged; lower the learning rate/);
+    const risen: FineTuneEvent[] = [];
+    const onEvent = (event: FineTuneEvent) => event.type === 'diverging' && risen.push(event);
+    const options = { ...settings, model, train: data, onEvent };
+    const { epochs } = await fineTune(parity, { ...options, learningRate: 1 });
+    const high = epochs.filter(({ trainingLoss }) => trainingLoss > 2 * epochs[0]!.trainingLoss + 1);
+    assert.ok(high.length > 0);
+    assert.equal(
+      risen.map((event) => event.type === 'diverging' && event.epoch),
+      high.map(({ epoch }) => epoch),
+    );
+    risen.length = 0;
+    await fineTune(parity, options);
+    assert.equal(risen, []);
   }),
 );
 
@@ -160,6 +173,11 @@ tuning('the command line: one JSON, resumed after an interrupt', () =>
     assert.is(found.runs.length, 2);
     assert.type(found.metrics['accuracy']!.median, 'number');
     assert.is((await glm('finetune', 'nothing', '--model', model)).status, 2);
+    const failed = await glm('finetune', 'rte', '--model', model, '--data', file);
+    assert.match(failed.stderr, /^GLM_IO: cannot read the folder .*train\.jsonl/);
+    await writeFile(file, `${JSON.stringify({ ...premises[0], premise: ' ' })}\n`, { flag: 'a' });
+    const skipped = await glm('finetune', 'rte', '--model', model, '--train', file, '--epochs', '1', '--skip-bad', '--threads', '1'); // prettier-ignore
+    assert.match(skipped.stdout, /^seed 0: best epoch 1, 1 left out$/m);
   }),
 );
 

@@ -51,13 +51,14 @@ export function evalCommand(): Command {
     .action(async (task: string, options: Options) => {
       await interruptible(async (signal) => {
         using model = await loadModel(options.model, options, signal);
-        const { data, unidirectional, sequenceLength, overlap, lengthPenalty, batchSize } = options;
+        const { data, unidirectional, sequenceLength, overlap, batchSize } = options;
         const { predictions, skipBad, json } = options;
+        const ofTask = taskOptions(options);
         const line = new LiveLine();
         const result = await evaluate(model, task, {
-          ...{ data, unidirectional, sequenceLength, overlap, lengthPenalty, batchSize },
+          ...{ data, unidirectional, sequenceLength, overlap, batchSize },
           ...{ predictions, skipBad, signal },
-          taskOptions: taskOptions(options),
+          ...(Object.hasOwn(fineTuningTasks, task) ? { taskOptions: ofTask } : ofTask),
           onProgress: ({ done, total }) => line.show(`${task}: ${done} of ${total}`),
         });
         line.clear();
@@ -76,6 +77,7 @@ function lines({ task, metrics, examples, bad, details = {}, seconds }: Evaluati
   const left = bad > 0 ? `, ${bad} left out` : '';
   return [
     `${task}: ${examples} ${examples === 1 ? 'text' : 'texts'}${left}, ${duration(seconds)}`,
+    ...(Object.keys(metrics).length > 0 ? [] : ['  no labels that it could be scored by']),
     ...Object.entries(metrics).map(([name, value]) => `  ${name} ${value.toFixed(4)}`),
     ...Object.entries(details).map(([name, value]) => `  ${name} ${value}`),
   ];

@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { GlmError } from '../errors.js';
+import { ioError } from '../files.js';
 import type { FineTuneEvent, FineTuneOptions } from '../tasks/fine-tune/options.js';
 import { fineTuneSeeds, type SeedsResult } from '../tasks/fine-tune/seeds.js';
 import { findTask, fineTuningTasks } from '../tasks/tasks.js';
@@ -129,9 +130,9 @@ function taskName(name: string): string {
   );
 }
 
-/** The files of a data set by their usual names: `train.jsonl`, or as the Hub has them, `train-00000-of-00003.parquet`. */
+/** The files of a data set by their usual names: `train.jsonl`, or as the Hub has them, `train-00000-of-00003.parquet`. Throws `GLM_IO`. */
 function filesIn(folder: string): { train?: string[]; dev?: string[] } {
-  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const names = namesIn(folder);
   const filesOf = (split: string) => {
     const whole = ['.jsonl', '.source', '.json', '.txt', '.parquet'].map((ending) => `${split}${ending}`);
     const found = whole.filter((name) => names.includes(name)).slice(0, 1);
@@ -141,6 +142,14 @@ function filesIn(folder: string): { train?: string[]; dev?: string[] } {
   const first = (splits: readonly string[]) => splits.map(filesOf).find(({ length }) => length > 0);
   const [train, dev] = [first(['train']), first(['val', 'valid', 'validation', 'dev'])];
   return { ...(train && { train }), ...(dev && { dev }) };
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    throw ioError(`cannot read the folder ${folder}`, error);
+  }
 }
 
 /** The options without those that are left out or belong to the task. */
@@ -166,6 +175,10 @@ function report(line: LiveLine, event: FineTuneEvent): void {
   else if (event.type === 'overflow') line.log(`step ${event.step + 1}: loss ${event.loss}: skipped`);
   else if (event.type === 'scored')
     line.log(`epoch ${event.epoch}: loss ${event.trainingLoss.toFixed(3)}${shown(event.metrics)}`);
+  else if (event.type === 'diverging')
+    line.log(
+      `the loss was ${event.before.toFixed(3)} in the beginning: the fine-tune diverges; lower the learning rate`,
+    );
 }
 
 const shown = (metrics: Record<string, number>) =>
@@ -175,7 +188,8 @@ const shown = (metrics: Record<string, number>) =>
 
 function lines({ task, runs, metrics }: SeedsResult): string[] {
   const best = runs.map(
-    ({ seed, best: { epoch, metrics } }) => `seed ${seed}: best epoch ${epoch}${shown(metrics)}`,
+    ({ seed, best: { epoch, metrics }, records: { bad } }) =>
+      `seed ${seed}: best epoch ${epoch}${shown(metrics)}${bad > 0 ? `, ${bad} left out` : ''}`,
   );
   const spreads = Object.entries(metrics).map(
     ([name, { median, least, most, deviation }]) =>

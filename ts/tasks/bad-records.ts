@@ -18,6 +18,13 @@ export class BadRecords {
     if (!this.#skip || !(error instanceof GlmError) || !countable.includes(error.code)) throw error;
     this.#errors.add(error.message);
   };
+
+  /** The error of data of which nothing is left; where records were left out, it says why the last one was. */
+  nothingLeft(expected: string): GlmError {
+    const last = [...this.#errors].at(-1);
+    const why = last === undefined ? '' : ` but ${this.count} that are left out, the last because: ${last}`;
+    return new GlmError('GLM_DATA', `expected ${expected}, found none${why}`);
+  }
 }
 
 /** Errors that are about one record. */

@@ -53,7 +53,7 @@ export interface Question {
 }
 
 export interface ClozeRecord extends TaskRecord {
-  /** Place of the right answer; left out in test data. */
+  /** Place of the right answer; left out in test data, of which predictions are written but nothing is scored. */
   label?: number | undefined;
   /** Places of answers that are right as well: they are not learned from. */
   alsoRight?: readonly number[] | undefined;
@@ -115,9 +115,12 @@ export function clozeTask<Record extends ClozeRecord>(task: ClozeTask<Record>): 
     learns: (record) => task.learns?.(record) ?? true,
     async *read(file, bad) {
       const gathered: Record[] = [];
+      let labelled: boolean | undefined;
       for await (const line of objectsOf(file, bad)) {
         try {
           const records = [...task.read(line)];
+          labelled ??= records[0] && records[0].label !== undefined;
+          for (const { where, label } of records) checkLabel(where, label, labelled);
           if (task.gather === undefined) yield* records;
           else gathered.push(...records);
         } catch (error) {
@@ -129,9 +132,25 @@ export function clozeTask<Record extends ClozeRecord>(task: ClozeTask<Record>): 
     async prepare(options: ClozeOptions) {
       if (classifier === undefined || options.classifier !== true) return prepareCloze(task, options);
       checkTaskOptions(task.name, options, ['classifier', 'maxLength']);
-      return new PreparedClassifier({ ...task, classifier }, options, maxLengthOf(task, options));
+      return new PreparedClassifier(
+        { ...task, classifier, score: scoreLabelled(task) },
+        options,
+        maxLengthOf(task, options),
+      );
     },
   };
+}
+
+/** Throws `GLM_DATA` unless all records of a file have labels or, in test data, none has. */
+function checkLabel(where: string, label: number | undefined, labelled: boolean | undefined): void {
+  if ((label !== undefined) === labelled) return;
+  throw dataError(where, `${labelled ? 'a' : 'no'} label, as the records before it`, label);
+}
+
+/** Where no record has a label there is nothing to be scored by. */
+function scoreLabelled<Record extends ClozeRecord>(task: ClozeTask<Record>): ClozeTask<Record>['score'] {
+  return (records, predictions) =>
+    records.every(({ label }) => label === undefined) ? {} : task.score(records, predictions);
 }
 
 /** A task as cloze questions. Throws `GLM_INVALID_ARGUMENT`. */
@@ -167,7 +186,7 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
   readonly #generative: boolean;
 
   constructor(task: ClozeTask<Record>, word: (record: Record) => Question, options: ClozeOptions) {
-    this.score = (records, predictions) => task.score(records, predictions);
+    this.score = scoreLabelled(task);
     this.predictionLines = (records, predictions) => task.predictionLines(records, predictions);
     this.#word = word;
     this.#tokenizer = options.tokenizer;
@@ -233,7 +252,7 @@ export class PreparedClozeTask<Record extends ClozeRecord> implements PreparedTa
     throw new GlmError(
       'GLM_TOKENIZER',
       `${where}: expected "${word}" to be one token of the model's tokenizer, found ${ids.length}; choose another pattern, or let ` +
-        'answers be of several tokens (multiToken)',
+        'answers be of several tokens (--multi-token, multiToken)',
     );
   }
 

@@ -1,6 +1,6 @@
 /** Evaluations against scores that are computed here from logits, text by text; bad data, stopping, the command. */
 
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { suite } from 'uvu';
@@ -267,6 +267,28 @@ evaluations('a task of fine-tuning is scored by its official metrics', () => {
   });
 });
 
+evaluations(
+  'test data without labels is answered, and not scored; labels are in every record or in none',
+  () => {
+    const records = passages.map((premise, idx) => ({ premise, hypothesis: sentence, idx }));
+    return withFile('test.jsonl', jsonLines(records), async (file) => {
+      const predictions = path.join(path.dirname(file), 'predictions.jsonl');
+      const options = { data: file, taskOptions: { multiToken: true } };
+      const { metrics, examples } = await evaluate(model, 'rte', { ...options, predictions });
+      assert.equal([metrics, examples], [{}, records.length]);
+      assert.match(await readFile(predictions, 'utf8'), /^{"idx":0,"label":"(not_)?entailment"}\n/);
+      const lines = records.map((record, i) => (i === 3 ? record : { ...record, label: 'entailment' }));
+      await writeFile(file, jsonLines(lines));
+      await failsWith('GLM_DATA', /:4: expected a label, as the records before it, found none/, () => evaluate(model, 'rte', options)); // prettier-ignore
+      await writeFile(file, jsonLines(lines.slice(3)));
+      await failsWith('GLM_DATA', /:2: expected no label, as the records before it, found 0/, () => evaluate(model, 'rte', options)); // prettier-ignore
+      const target = { span2_index: 1, span1_index: 0, span1_text: 'the', span2_text: 'cat' };
+      await writeFile(file, jsonLines([{ text: 'the cat', target, idx: 0 }]));
+      assert.equal((await evaluate(model, 'wsc', { data: file })).metrics, {});
+    });
+  },
+);
+
 const badData: [task: string, lines: string[], message: RegExp][] = [
   [
     'ppl',
@@ -288,6 +310,11 @@ for (const [task, lines, message] of badData) {
       await failsWith('GLM_DATA', message, () => evaluate(model, task, { data: file }));
       const { bad, examples } = await evaluate(model, task, { data: file, skipBad: true });
       assert.equal([bad, examples], [1, 1]);
+      await writeFile(file, lines[1]!);
+      const nothing = new RegExp(
+        `found none but 1 that are left out, the last because: .*${message.source.replace('2', '1')}`,
+      );
+      await failsWith('GLM_DATA', nothing, () => evaluate(model, task, { data: file, skipBad: true }));
     }),
   );
 }
@@ -300,12 +327,31 @@ evaluations('what is asked for wrongly', () =>
       ['ppl', { data: file, batchSize: 0 }, /batchSize from 1/],
       ['ppl', { data: file, sequenceLength: 2 }, /sequenceLength from 3/],
       ['ppl', { data: file, sequenceLength: 16, overlap: 16 }, /overlap from 1 to 15/],
+      [
+        'ppl',
+        { data: file, sequenceLength: 385 },
+        /sequenceLength of at most 384, the model's positions, found 385/,
+      ],
+      [
+        'lambada',
+        { data: file, overlap: 3 },
+        /options of lambada among unidirectional, sequenceLength .*, found overlap/,
+      ],
+      ['ppl', { data: file, predictions: 'out' }, /options of ppl .*, found predictions/],
+      [
+        'rte',
+        { data: file, unidirectional: true },
+        /options of rte among taskOptions, predictions .*, found unidirectional/,
+      ],
+      [
+        'rte',
+        { data: file, taskOptions: { maxLength: 385 } },
+        /maxLength and maxTargetLength to be at most 384, .*, found 385/,
+      ],
     ];
     for (const [task, options, message] of wrong)
       await failsWith('GLM_INVALID_ARGUMENT', message, () => evaluate(model, task, options));
     await failsWith('GLM_IO', /nowhere/, () => evaluate(model, 'wikitext', { data: '/nowhere/wiki.tokens' }));
-    await writeFile(file, sentence.repeat(100));
-    await failsWith('GLM_CONTEXT_LENGTH', /./, () => evaluate(model, 'wikitext', { data: file, sequenceLength: 500, overlap: 4 })); // prettier-ignore
     using bare = await GLM.create({ ...model.config }, { device: 'cpu', threads: 1 });
     await failsWith('GLM_TOKENIZER', /with a tokenizer/, () => evaluate(bare, 'ppl', { data: file }));
     await writeFile(file, '\n');

@@ -6,11 +6,17 @@ import { promptIds } from '../../model/config.js';
 import { BadRecords } from '../bad-records.js';
 import { predictRecords } from '../predict-records.js';
 import { writePredictions } from '../prediction-file.js';
-import type { Task, TaskRecord } from '../task.js';
+import type { Task, TaskOptions, TaskRecord } from '../task.js';
 import { readRecords } from '../read-records.js';
 import { findTask, fineTuningTasks } from '../tasks.js';
 import { tokenizerOf } from '../tokenizer-of.js';
-import type { Evaluated, Evaluation, EvaluationContext, EvaluationOptions } from './evaluation.js';
+import {
+  checkOptions,
+  type Evaluated,
+  type Evaluation,
+  type EvaluationContext,
+  type EvaluationOptions,
+} from './evaluation.js';
 import { lambada } from './lambada.js';
 import { languageModel, wikitext } from './language-modelling.js';
 import { multichoice } from './multichoice.js';
@@ -40,8 +46,9 @@ export async function evaluate<Record extends TaskRecord>(
   const started = performance.now();
   const bad = new BadRecords(options.skipBad ?? false);
   const files = options.data === undefined ? [] : [options.data].flat();
-  const { name, run, usualBatchSize = 8 } = findEvaluation(task);
-  const { batchSize = usualBatchSize, onProgress } = options;
+  const evaluation = findEvaluation(task);
+  checkOptions(evaluation, options);
+  const { batchSize = evaluation.usualBatchSize ?? 8, onProgress } = options;
   if (files.length === 0)
     throw new GlmError('GLM_INVALID_ARGUMENT', 'expected data to evaluate on, found none');
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
@@ -51,15 +58,18 @@ export async function evaluate<Record extends TaskRecord>(
     files,
     batchSize,
     progress: (done, total) => onProgress?.({ done, total }),
-    bad: bad.add,
+    bad,
   };
-  const evaluated = await run(model, context);
-  return { task: name, ...evaluated, bad: bad.count, seconds: (performance.now() - started) / 1000 };
+  const evaluated = await evaluation.run(model, context);
+  return {
+    task: evaluation.name,
+    ...evaluated,
+    bad: bad.count,
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
-type Run = Pick<Evaluation, 'name' | 'run'> & { usualBatchSize?: number };
-
-function findEvaluation<Record extends TaskRecord>(task: string | Task<Record>): Run {
+function findEvaluation<Record extends TaskRecord>(task: string | Task<Record>): Evaluation {
   if (typeof task !== 'string') return evaluationOf(task);
   if (Object.hasOwn(evaluations, task)) return evaluations[task]!;
   if (Object.hasOwn(fineTuningTasks, task)) return evaluationOf(findTask(task));
@@ -71,13 +81,16 @@ function findEvaluation<Record extends TaskRecord>(task: string | Task<Record>):
 }
 
 /** The official metrics of a task of fine-tuning. */
-function evaluationOf<Record extends TaskRecord>(task: Task<Record>): Run {
+function evaluationOf<Record extends TaskRecord>(task: Task<Record>): Evaluation {
   return {
     name: task.name,
+    description: task.description,
+    options: ['taskOptions', 'predictions'],
     usualBatchSize: task.settings.evaluationBatchSize,
     async run(model, context) {
-      const { files, bad, batchSize, taskOptions, signal, progress } = context;
+      const { files, bad, batchSize, taskOptions = {}, signal, progress } = context;
       const tokenizer = tokenizerOf(model);
+      checkLengths(task, model, taskOptions);
       const prepared = await task.prepare({
         positions: model.config.max_sequence_length,
         prompts: promptIds(model.config),
@@ -87,14 +100,24 @@ function evaluationOf<Record extends TaskRecord>(task: Task<Record>): Run {
       const { records, predictions } = await predictRecords(
         prepared,
         model,
-        await readRecords(task, files, { add: bad }),
-        { together: batchSize, bad: { add: bad }, signal, progress },
+        await readRecords(task, files, bad),
+        { together: batchSize, bad, signal, progress },
       );
-      if (records.length === 0)
-        throw new GlmError('GLM_DATA', `expected records in ${files.join(', ')}, found none`);
+      if (records.length === 0) throw bad.nothingLeft(`records in ${files.join(', ')}`);
       if (context.predictions !== undefined)
         await writePredictions(context.predictions, prepared.predictionLines(records, predictions));
       return { metrics: await prepared.score(records, predictions), examples: records.length };
     },
   };
+}
+
+/** Throws `GLM_INVALID_ARGUMENT` where texts shall be longer than the model has positions. */
+function checkLengths<Record extends TaskRecord>(task: Task<Record>, { config }: GLM, options: TaskOptions) {
+  const { max_sequence_length: wanted } = task.adapt?.(config, options) ?? {};
+  if (wanted === undefined) return;
+  throw new GlmError(
+    'GLM_INVALID_ARGUMENT',
+    `expected maxLength and maxTargetLength to be at most ${config.max_sequence_length}, the model's positions, found ${wanted}; ` +
+      'fine-tuning extends them',
+  );
 }

@@ -1,6 +1,8 @@
 /** What is common to the tasks that a model is evaluated on as it is. */
 
+import { GlmError } from '../../errors.js';
 import type { GLM } from '../../glm.js';
+import type { BadRecords } from '../bad-records.js';
 
 export interface EvaluationOptions {
   /** Files. */
@@ -30,8 +32,8 @@ export interface EvaluationContext extends EvaluationOptions {
   files: readonly string[];
   batchSize: number;
   progress: (done: number, total: number) => void;
-  /** Told of a record that says something wrong; throws, or counts it. */
-  bad: (error: unknown) => void;
+  /** Told of records that say something wrong. */
+  bad: BadRecords;
 }
 
 export interface Evaluated {
@@ -48,10 +50,32 @@ export interface Evaluation {
   name: string;
   /** What it is, in a line. */
   description: string;
+  /** Options that it has beside those that every task has. */
+  options: readonly (keyof EvaluationOptions)[];
+  /** Examples that are computed together unless said otherwise. Default 8. */
+  usualBatchSize?: number;
   run(model: GLM, context: EvaluationContext): Promise<Evaluated>;
 }
 
-/** The length of a window of text for a model. */
+const commonOptions = ['data', 'batchSize', 'skipBad', 'signal', 'onProgress'];
+
+/** Throws `GLM_INVALID_ARGUMENT` at an option that a task does not have. */
+export function checkOptions({ name, options: known }: Evaluation, options: EvaluationOptions): void {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const [wrong] = given.find(([option]) => ![...commonOptions, ...known].includes(option)) ?? [];
+  if (wrong === undefined) return;
+  throw new GlmError(
+    'GLM_INVALID_ARGUMENT',
+    `expected options of ${name} among ${known.join(', ')} and those of every task, found ${wrong}`,
+  );
+}
+
+/** The length of a window of text for a model. Throws `GLM_INVALID_ARGUMENT` where the model has not so many positions. */
 export function sequenceLengthFor({ config }: GLM, given: number | undefined): number {
-  return given ?? Math.min(config.max_sequence_length, 1024);
+  const { max_sequence_length: most } = config;
+  if (given === undefined || given <= most) return given ?? Math.min(most, 1024);
+  throw new GlmError(
+    'GLM_INVALID_ARGUMENT',
+    `expected a sequenceLength of at most ${most}, the model's positions, found ${given}`,
+  );
 }

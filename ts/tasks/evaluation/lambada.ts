@@ -1,6 +1,5 @@
 /** LAMBADA (Paperno et al. 2016): the last word of a passage, every token of which has to be the likeliest. */
 
-import { GlmError } from '../../errors.js';
 import type { Batch } from '../../data/batch.js';
 import { accuracy } from '../../metrics/accuracy.js';
 import { perplexity } from '../../metrics/perplexity.js';
@@ -16,13 +15,14 @@ import { checkFinite, scoreExamples } from './score-examples.js';
 export const lambada: Evaluation = {
   name: 'lambada',
   description: 'LAMBADA: the last word of a passage, the field text of .jsonl files',
+  options: ['unidirectional', 'sequenceLength'],
   async run(model, { files, bad, batchSize, unidirectional, signal, progress, ...options }) {
     const tokenizer = tokenizerOf(model);
     const direction = directionFor(model, unidirectional);
     const sequenceLength = sequenceLengthFor(model, options.sequenceLength);
     const examples: Batch[] = [];
     for (const file of files) {
-      for await (const line of objectsOf(file, bad)) {
+      for await (const line of objectsOf(file, bad.add)) {
         signal?.throwIfAborted();
         try {
           examples.push(
@@ -34,12 +34,11 @@ export const lambada: Evaluation = {
             }),
           );
         } catch (error) {
-          bad(error);
+          bad.add(error);
         }
       }
     }
-    if (examples.length === 0)
-      throw new GlmError('GLM_DATA', `expected passages in ${files.join(', ')}, found none`);
+    if (examples.length === 0) throw bad.nothingLeft(`passages in ${files.join(', ')}`);
 
     const right: boolean[] = [];
     const scored = { loss: 0, tokens: 0 };

@@ -7,6 +7,7 @@ import { ioError } from '../../files.js';
 import type { GLM } from '../../glm.js';
 import { adjustedPerplexity, perplexity } from '../../metrics/perplexity.js';
 import { losses, sum } from '../../model/gradients.js';
+import type { BadRecords } from '../bad-records.js';
 import { dataError, linesOf, objectsOf } from '../data-files.js';
 import { tokenizerOf } from '../tokenizer-of.js';
 import { directionFor } from './continuation.js';
@@ -19,6 +20,7 @@ import { windowCount, type WindowOptions, windows } from './windows.js';
 export const wikitext: Evaluation = {
   name: 'wikitext',
   description: 'WikiText-103: perplexity on wiki.test.tokens, of a word as the file has them',
+  options: ['unidirectional', 'sequenceLength', 'overlap'],
   run: (model, context) => evaluatePerplexity(model, wholeFiles(context), context, 256),
 };
 
@@ -26,6 +28,7 @@ export const wikitext: Evaluation = {
 export const languageModel: Evaluation = {
   name: 'ppl',
   description: 'perplexity on texts: one a line, or the field text of .jsonl files',
+  options: ['unidirectional', 'sequenceLength', 'overlap'],
   run: (model, context) => evaluatePerplexity(model, textsOf(context), context),
 };
 
@@ -51,12 +54,12 @@ function textOf(file: string): Promise<string> {
 }
 
 /** The file as the Hub has it: a row for each line, where an empty line has lost its space. */
-async function rowsOf(file: string, bad: (error: unknown) => void): Promise<string> {
+async function rowsOf(file: string, bad: BadRecords): Promise<string> {
   const lines: string[] = [];
-  for await (const row of objectsOf(file, bad)) {
+  for await (const row of objectsOf(file, bad.add)) {
     const line = row.get('text');
     if (typeof line === 'string') lines.push(line === '' ? ' \n' : line);
-    else bad(dataError(row.where, 'a text in the column text', line));
+    else bad.add(dataError(row.where, 'a text in the column text', line));
   }
   return lines.join('');
 }
@@ -64,12 +67,12 @@ async function rowsOf(file: string, bad: (error: unknown) => void): Promise<stri
 async function* textsOf({ files, bad }: EvaluationContext): AsyncGenerator<Text, void, void> {
   for (const file of files) {
     if (/\.(jsonl|parquet)$/.test(file)) {
-      for await (const line of objectsOf(file, bad)) {
+      for await (const line of objectsOf(file, bad.add)) {
         try {
           const text = line.text('text').trim();
           yield { text, words: wordCount(text) };
         } catch (error) {
-          bad(error);
+          bad.add(error);
         }
       }
     } else {
@@ -86,7 +89,7 @@ async function evaluatePerplexity(
   context: EvaluationContext,
   usualOverlap?: number,
 ): Promise<Evaluated> {
-  const { files, batchSize, signal, progress } = context;
+  const { files, bad, batchSize, signal, progress } = context;
   const tokenizer = tokenizerOf(model);
   const direction = directionFor(model, context.unidirectional);
   const sequenceLength = sequenceLengthFor(model, context.sequenceLength);
@@ -119,11 +122,7 @@ async function evaluatePerplexity(
     checkFinite(scored.loss);
     progress((done += examples.length), total);
   }
-  if (scored.tokens === 0)
-    throw new GlmError(
-      'GLM_DATA',
-      `expected texts of two tokens at least in ${files.join(', ')}, found none`,
-    );
+  if (scored.tokens === 0) throw bad.nothingLeft(`texts of two tokens at least in ${files.join(', ')}`);
   return {
     metrics: {
       loss: scored.loss / scored.tokens,

@@ -1,6 +1,5 @@
 /** Choosing between texts without having learned to (`task multichoice` of the original). */
 
-import { GlmError } from '../../errors.js';
 import type { GLM } from '../../glm.js';
 import { accuracy } from '../../metrics/accuracy.js';
 import { losses, sum } from '../../model/gradients.js';
@@ -22,6 +21,7 @@ interface Question {
 export const multichoice: Evaluation = {
   name: 'multichoice',
   description: 'choose between texts: .jsonl with inputs_pretokenized, choices_pretokenized and label',
+  options: ['unidirectional', 'sequenceLength', 'lengthPenalty'],
   async run(model, context) {
     const { files, bad, unidirectional, signal, lengthPenalty = 0 } = context;
     const tokenizer = tokenizerOf(model);
@@ -29,17 +29,16 @@ export const multichoice: Evaluation = {
     const sequenceLength = sequenceLengthFor(model, context.sequenceLength);
     const questions: Question[] = [];
     for (const file of files) {
-      for await (const line of objectsOf(file, bad)) {
+      for await (const line of objectsOf(file, bad.add)) {
         signal?.throwIfAborted();
         try {
           questions.push(await readQuestion(line, tokenizer, direction, sequenceLength));
         } catch (error) {
-          bad(error);
+          bad.add(error);
         }
       }
     }
-    if (questions.length === 0)
-      throw new GlmError('GLM_DATA', `expected questions in ${files.join(', ')}, found none`);
+    if (questions.length === 0) throw bad.nothingLeft(`questions in ${files.join(', ')}`);
     const score = direction === 'bidirectional' ? scoreInBlank : scoreBehind;
     const sums = await score(model, questions, direction, context);
     const chosen = questions.map(({ choices }, q) => {

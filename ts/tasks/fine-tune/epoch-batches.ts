@@ -3,7 +3,6 @@
 import { type Batch, concatBatches } from '../../data/batch.js';
 import { purposes } from '../../data/corpus/draws.js';
 import { Permutation } from '../../data/corpus/permutation.js';
-import { GlmError } from '../../errors.js';
 import type { BadRecords } from '../bad-records.js';
 import type { Draw, PreparedTask, TaskRecord } from '../task.js';
 
@@ -40,8 +39,7 @@ export class EpochBatches<Record extends TaskRecord> {
     // A step whose records are all bad takes another record, so that it has something to learn.
     for (let i = 0; examples.length === 0 && i < all.length; i++)
       examples = await this.#examples(prepared, [all[i]!], draw);
-    if (examples.length === 0)
-      throw new GlmError('GLM_DATA', `expected records to learn from, found ${all.length} that cannot be`);
+    if (examples.length === 0) throw this.#options.bad.nothingLeft('records to learn from');
     return microBatches(examples, microBatchTokens);
   }
 

@@ -29,9 +29,8 @@ export async function fineTune<Record extends TaskRecord>(
     (record) => task.learns?.(record) ?? true,
   );
   const dev = options.dev === undefined ? [] : await readRecords(task, options.dev, bad);
-  if (train.length === 0) {
-    throw new GlmError('GLM_DATA', `expected records to learn from in ${String(options.train)}, found none`);
-  }
+  if (train.length === 0)
+    throw bad.nothingLeft(`records to learn from in ${[options.train].flat().join(', ')}`);
   const folder = new RunFolder(options.out);
   const before = options.resume === true ? await folder.readState() : undefined;
   checkSameRun(before, task.name, train.length, options.out);
@@ -74,6 +73,10 @@ export async function fineTune<Record extends TaskRecord>(
       };
       epochs.push(scored);
       options.onEvent?.({ type: 'scored', ...scored });
+      const { epoch, trainingLoss } = scored;
+      const before = epochs[0]!.trainingLoss;
+      if (Divergence.hasRisen(trainingLoss, before))
+        options.onEvent?.({ type: 'diverging', epoch, trainingLoss, before });
       if (bestOf(epochs, task.bestBy) === scored)
         await folder.writeBest(model, prepared!.predictionLines(records, predictions), savedApart);
       await folder.writeState(state());

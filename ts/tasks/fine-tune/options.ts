@@ -57,7 +57,11 @@ export interface FineTuneOptions extends DeviceOptions {
 }
 
 export type FineTuneEvent =
-  TrainerEvent | { type: 'predicting'; done: number; total: number } | ({ type: 'scored' } & ScoredEpoch);
+  | TrainerEvent
+  | { type: 'predicting'; done: number; total: number }
+  | ({ type: 'scored' } & ScoredEpoch)
+  /** The loss has risen far above what it was in the beginning. */
+  | { type: 'diverging'; epoch: number; trainingLoss: number; before: number };
 
 export interface ScoredEpoch {
   /** Epochs done. */

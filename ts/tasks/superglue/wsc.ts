@@ -59,7 +59,7 @@ const cloze: ClozeTask<Wsc> = {
       pronoun: target.text('span2_text'),
       span: target.text('span1_text'),
       others: [],
-      label: 0,
+      label: right === undefined ? undefined : 0,
       refers: right === undefined ? undefined : right === 1,
     };
   },
