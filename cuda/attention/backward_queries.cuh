@@ -8,7 +8,7 @@
 // computes strips of 32 columns: S = Q Kᵀ and dP = dO Vᵀ, from them dS in registers, and dQ += dS K.
 //
 // Work: 6 · D operations and one exponential per pair in strips that are not empty. Memory traffic: Q, O, dO
-// and dQ once; K, V once per 128 (64) rows. Shared memory: 64 KiB.
+// and dQ once (dO once more for delta, from a cache); K, V once per 128 (64) rows. Shared memory: 64 KiB.
 
 #include "attention/dropout.cuh"
 #include "attention/epilogue.cuh"

@@ -21,16 +21,18 @@ __device__ __forceinline__ void turn_back(Numbers<kFragments, kTiles>& rows, con
 #pragma unroll
   for (int f = 0; f < kFragments; f++) {
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      int row = f * 16 + i / 2 * 8 + fragment_row();
+    for (int h = 0; h < 2; h++) {
+      int row = f * 16 + h * 8 + fragment_row();
       if (row >= count) continue;
 #pragma unroll
       for (int half = 0; half < 2; half++) {
 #pragma unroll
-        for (int n = 0; n < kQuarterTiles; n++) {
-          float2 turn = rotary.turn(token + row, half, n * 8 + fragment_column() + i % 2, kQuarter);
-          int first = half * 2 * kQuarterTiles + n;
-          rotate_back(turn, rows[f][first][i], rows[f][first + kQuarterTiles][i]);
+        for (int n = half * 2 * kQuarterTiles; n < (half * 2 + 1) * kQuarterTiles; n++) {
+          int j = n % kQuarterTiles * 8 + fragment_column();
+          float4 turns = rotary.two_turns(token + row, half, j, kQuarter);
+          float(&first)[4] = rows[f][n], (&second)[4] = rows[f][n + kQuarterTiles];
+          rotate_back({turns.x, turns.y}, first[2 * h], second[2 * h]);
+          rotate_back({turns.z, turns.w}, first[2 * h + 1], second[2 * h + 1]);
         }
       }
     }

@@ -17,6 +17,11 @@ struct Rotary {
     int64_t position = half == 0 ? positions[token] : block_positions[token];
     return table[position * quarter + j];
   }
+  /// The same for pairs `j` and `j` + 1, where `j` is even and `quarter` too.
+  __device__ __forceinline__ float4 two_turns(int64_t token, int half, int j, int quarter) const {
+    int64_t position = half == 0 ? positions[token] : block_positions[token];
+    return *reinterpret_cast<const float4*>(table + position * quarter + j);
+  }
 };
 
 template <class Params>

@@ -59,28 +59,38 @@ __device__ __forceinline__ void load_rows(SharedRows<kWidth> to, const GlobalRow
   }
 }
 
-/// Turns kRows rows in place; row 0 is token `token`, and `count` of them exist.
+/// Turns kRows rows in place; row 0 is token `token`, and `count` of them exist, the others are zero. Threads
+/// beside one another have two pairs each of one row, so that rows of the table are read whole. A warp has
+/// several rows, so far apart that their pieces are in different groups of banks.
 template <int kRows, int kWidth>
 __device__ __forceinline__ void turn_rows(SharedRows<kWidth> rows, const Rotary& rotary, int64_t token,
                                           int count) {
-  constexpr int kQuarter = kWidth / 4, kPieces = kQuarter / 8;  // of a quarter
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * 2 * kPieces; i += kThreads) {
-    int row = i % kRows, half = i / kRows / kPieces, c = i / kRows % kPieces;
-    if (row >= count) continue;
-    uint32_t first = rows.piece(row, half * 2 * kPieces + c);
-    uint32_t second = rows.piece(row, half * 2 * kPieces + c + kPieces);
-    uint4 a = load_shared(first), b = load_shared(second);
-    uint32_t* words[2] = {&a.x, &b.x};
+  constexpr int kQuarter = kWidth / 4, kPieces = kQuarter / 8, kWords = kQuarter / 2;  // of a quarter
+  constexpr int kTogether = 8 / kPieces;                                               // rows of a warp
+  constexpr int kStep = kThreads / kWords, kSteps = kRows / kStep;
+  static_assert(kStep % 8 == 0 && kRows % kStep == 0);
+  int word = static_cast<int>(threadIdx.x) % kWords, n = static_cast<int>(threadIdx.x) / kWords;
+  compute_anew(word, n);
+  int row = n / 8 * 8 + n % kTogether * kPieces + n / kTogether % kPieces;
 #pragma unroll
-    for (int w = 0; w < 4; w++) {
-      float2 x = unpack(words[0][w]), y = unpack(words[1][w]);
-      rotate(rotary.turn(token + row, half, c * 8 + 2 * w, kQuarter), x.x, y.x);
-      rotate(rotary.turn(token + row, half, c * 8 + 2 * w + 1, kQuarter), x.y, y.y);
-      words[0][w] = pack(x.x, x.y);
-      words[1][w] = pack(y.x, y.y);
+  for (int half = 0; half < 2; half++) {
+    int piece = half * 2 * kPieces + word / 4;
+    float4 turns[kSteps];
+#pragma unroll
+    for (int i = 0; i < kSteps; i++) {
+      int r = min(row + i * kStep, count - 1);
+      turns[i] = rotary.two_turns(token + r, half, word * 2, kQuarter);
     }
-    store_shared(first, a);
-    store_shared(second, b);
+#pragma unroll
+    for (int i = 0; i < kSteps; i++) {
+      uint32_t first = rows.from(i * kStep).piece(row, piece) + word % 4 * 4;
+      uint32_t second = rows.from(i * kStep).piece(row, piece + kPieces) + word % 4 * 4;
+      float2 a = unpack(load_shared_word(first)), b = unpack(load_shared_word(second));
+      rotate({turns[i].x, turns[i].y}, a.x, b.x);
+      rotate({turns[i].z, turns[i].w}, a.y, b.y);
+      store_shared(first, pack(a.x, a.y));
+      store_shared(second, pack(b.x, b.y));
+    }
   }
 }
 

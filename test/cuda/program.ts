@@ -33,8 +33,12 @@ export interface Counters {
   mma: number;
   globalBytesLoaded: number;
   globalBytesStored: number;
+  loadSectors: number;
+  storeSectors: number;
   loadEfficiency: number;
   storeEfficiency: number;
+  sharedBankConflicts: number;
+  ldmatrixConflicts: number;
   /** Accesses to memory by the place in the source; `sectors` of 32 bytes of global memory. */
   sites: { file: string; class: string; bytes: number; sectors?: number; conflicts?: number }[];
 }
@@ -51,6 +55,8 @@ export async function countersOf(options: string[]): Promise<Counters[]> {
       mma: kernel.mma / kernel.launches,
       globalBytesLoaded: kernel.globalBytesLoaded / kernel.launches,
       globalBytesStored: kernel.globalBytesStored / kernel.launches,
+      loadSectors: kernel.loadSectors / kernel.launches,
+      storeSectors: kernel.storeSectors / kernel.launches,
     }));
   });
 }
