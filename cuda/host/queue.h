@@ -34,7 +34,8 @@ class Queue {
   void synchronize();
 
   /// Calls start(address) with the device's copy of host bytes, at most a slot full, for kernels that it
-  /// starts.
+  /// starts and that only read them. What lies in a slot already, as the tiles of each layer do after the
+  /// first, is not sent again.
   template <class Start>
   void with_staged(const void* host, size_t bytes, const Start& start) {
     Slot& slot = stage(host, bytes);
@@ -46,6 +47,7 @@ class Queue {
   struct Slot {
     void* pinned = nullptr;
     void* device = nullptr;
+    size_t bytes = 0;              // that both halves have alike
     cudaEvent_t copied = nullptr;  // the pinned half may be written again
     cudaEvent_t used = nullptr;    // the device half may be
   };
