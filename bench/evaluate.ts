@@ -34,7 +34,8 @@ const { values: options } = parseArgs({
     preset: { type: 'string', default: 'glm-base' },
     'batch-size': { type: 'string', default: '8' },
     unidirectional: { type: 'boolean', default: false },
-    /** Examples, from the first on. */
+    /** The place of the first example, and how many there are at most: a long text can be measured in parts. */
+    first: { type: 'string', default: '0' },
     limit: { type: 'string' },
     threads: { type: 'string', default: '2' },
     dtype: { type: 'string', default: 'float32' },
@@ -65,7 +66,9 @@ try {
 
 async function measure(): Promise<void> {
   const started = performance.now();
-  const examples = await readExamples();
+  const all = await readExamples();
+  const first = Number(options.first);
+  const examples = all.slice(first, first + Number(options.limit ?? Infinity));
   const tokenizing = performance.now() - started;
   using model = await GLM.create(options.preset, { device: 'cpu', threads, dtype });
   const peer = options.python === undefined ? undefined : await startPeer(options.python, model, examples);
@@ -97,6 +100,7 @@ async function measure(): Promise<void> {
         instructionSet: model.network.device.instructionSet,
         ...{ task: options.task, direction, preset: options.preset, dtype, threads, batchSize },
         examples: examples.length,
+        ...{ first, ofExamples: all.length },
         tokens: examples.reduce((sum, { ids }) => sum + ids.length, 0),
         tokenizingSeconds: tokenizing / 1000,
         ours: shown(ours),
@@ -142,14 +146,12 @@ async function score(model: GLM, examples: readonly Batch[]): Promise<Scores> {
 async function readExamples(): Promise<Batch[]> {
   await writeFile(path.join(folder, 'vocab.txt'), await readFile(options.vocabulary));
   const tokenizer = await Tokenizer.load(folder);
-  const limit = Number(options.limit ?? Infinity);
   const examples: Batch[] = [];
   if (options.task === 'lambada') {
     const fail = (error: unknown) => {
       throw error;
     };
     for await (const line of objectsOf(options.lambada, fail)) {
-      if (examples.length >= limit) break;
       const where = line.where;
       examples.push(
         await lastWordExample(line.text('text'), { tokenizer, direction, sequenceLength, where }),
@@ -158,10 +160,7 @@ async function readExamples(): Promise<Batch[]> {
   } else {
     const document = await tokenizer.encode(detokenizeWikitext(await readFile(options.wikitext, 'utf8')));
     const cut = { special: tokenizer.special, direction, sequenceLength, overlap: 256 } as const;
-    for (const window of windows(document, cut)) {
-      if (examples.length >= limit) break;
-      examples.push(window);
-    }
+    examples.push(...windows(document, cut));
   }
   return examples;
 }

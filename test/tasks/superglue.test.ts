@@ -17,6 +17,7 @@ import type { Tokenizer } from '../../ts/text/tokenizer.js';
 import { failsWith } from '../support/fails-with.js';
 import { withFolder } from '../support/folder.js';
 import { sharedFile, testWith } from '../text/shared-files.js';
+import { workedExamples } from './support.js';
 import { tinyModel, tinyTokenizer } from './tiny.js';
 
 const superglue = suite('tasks: SuperGLUE');
@@ -184,9 +185,12 @@ superglue('the worked examples of docs/tasks.md', async () => {
   for (const [name, line] of lines)
     for (const text of await worded(name, line, 0))
       found.push(`${name.padEnd(9)}${text.replaceAll('\n', '\\n')}`);
-  const docs = readFileSync(path.join(import.meta.dirname, '../../docs/tasks.md'), 'utf8');
-  const [, block = ''] = /^```\n(boolq .*?)\n```$/ms.exec(docs) ?? [];
-  assert.equal(found, block.split('\n'));
+  assert.equal(found, workedExamples('boolq'));
+  const withStart = (texts: string[]) =>
+    texts.map((text) => text.replace(' → ', '  <|startofpiece|>').replace('<|endofpiece|>', ''));
+  assert.equal(withStart(await worded('copa', copa, 0)), workedExamples('[CLS]"it was late"'));
+  const [ofCb] = await worded('cb', cb, 0);
+  assert.equal([ofCb!.replace(/ → .*/, '  <|startofpiece|>')], workedExamples('[CLS]"it was cold"'));
 });
 
 superglue('what cannot be cut to fit is named with its line; or counted', async () => {

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
 import type { Batch } from '../../ts/data/batch.js';
 import { readRecords } from '../../ts/tasks/read-records.js';
 import { findTask } from '../../ts/tasks/tasks.js';
@@ -24,4 +27,11 @@ export async function shown(batch: Batch, tokenizer: Tokenizer): Promise<[contex
     await tokenizer.decode(batch.ids.slice(0, length)),
     await tokenizer.decode(batch.targets!.slice(length)),
   ];
+}
+
+/** The lines of the worked examples of docs/tasks.md whose block begins with these words. */
+export function workedExamples(begin: string): string[] {
+  const docs = readFileSync(path.join(import.meta.dirname, '../../docs/tasks.md'), 'utf8');
+  const blocks = Array.from(docs.matchAll(/^```(\w*)\n(.*?)\n```$/gms), ([, , block]) => block!);
+  return blocks.find((block) => block.startsWith(begin))?.split('\n') ?? [];
 }

@@ -8,14 +8,18 @@ import * as assert from 'uvu/assert';
 
 import { type Batch, concatBatches } from '../../../ts/data/batch.js';
 import { GLM } from '../../../ts/glm.js';
+import { Fields } from '../../../ts/tasks/data-files.js';
+import { continuation } from '../../../ts/tasks/evaluation/continuation.js';
 import { evaluate } from '../../../ts/tasks/evaluation/evaluate.js';
 import type { EvaluationOptions } from '../../../ts/tasks/evaluation/evaluation.js';
 import { lastWordExample } from '../../../ts/tasks/evaluation/lambada.js';
+import { readQuestion } from '../../../ts/tasks/evaluation/multichoice.js';
 import { windows } from '../../../ts/tasks/evaluation/windows.js';
 import { glm } from '../../cli/command.js';
 import { failsWith } from '../../support/fails-with.js';
 import { withFolder } from '../../support/folder.js';
 import { Trainer } from '../../../ts/train/trainer.js';
+import { workedExamples } from '../support.js';
 import { tinyModel, tinyTokenizer } from '../tiny.js';
 
 const evaluations = suite('evaluation');
@@ -235,6 +239,43 @@ evaluations('choices behind a text, from left to right', () =>
     });
   }),
 );
+
+evaluations('the worked examples of docs/tasks.md', async () => {
+  const text = 'the cat sat on the mat';
+  const line = { inputs_pretokenized: 'the cat sat on the[MASK]', choices_pretokenized: [' mat', ' house'], label: 0 }; // prettier-ignore
+  const found: string[] = [];
+  const show = (name: string, examples: readonly string[]) =>
+    found.push(...examples.map((example, i) => `${(i === 0 ? name : '').padEnd(29)}${example}`));
+  /** What is given in brackets before what is scored. */
+  const worded = async ({ ids, contextLengths, targets, lossMask }: Batch) => {
+    const length = contextLengths[0]!;
+    const part = (scored: number) =>
+      tokenizer.decode(targets!.filter((_, i) => i >= length && lossMask![i] === scored));
+    const given = await part(0);
+    return `${await tokenizer.decode(ids.slice(0, length))} → ${given && `(${given})`}${await part(1)}`;
+  };
+  for (const direction of ['bidirectional', 'unidirectional'] as const) {
+    const both = direction === 'bidirectional';
+    const flag = both ? '' : ' --unidirectional';
+    const cut = { tokenizer, special, direction, sequenceLength: 384, where: '' };
+    show(`lambada${flag}`, [await worded(await lastWordExample(text, cut))]);
+    const window = { ...cut, sequenceLength: 6, overlap: 2 };
+    const all = [...windows(await tokenizer.encode(text), window)];
+    show(both ? 'wikitext, ppl' : `wikitext${flag}`, await Promise.all(all.map(worded)));
+    const { input, choices } = await readQuestion(new Fields('', line), tokenizer, direction, 384);
+    show(
+      `multichoice${flag}`,
+      await Promise.all(
+        choices.map(async (choice) =>
+          both
+            ? `${await tokenizer.decode(input)} → ${await tokenizer.decode(choice)}`
+            : worded(continuation(input, choice, { special, direction, eos: true })),
+        ),
+      ),
+    );
+  }
+  assert.equal(found, workedExamples('lambada'));
+});
 
 evaluations('a model that cannot write into blanks is evaluated from left to right', () =>
   leftToRightModel((gpt) =>

@@ -14,7 +14,8 @@ import { findTask } from '../../../ts/tasks/tasks.js';
 import { glm } from '../../cli/command.js';
 import { failsWith } from '../../support/fails-with.js';
 import { withFolder } from '../../support/folder.js';
-import { noDraw, recordsOf } from '../support.js';
+import { exampleOfBlanks } from '../../../ts/tasks/input.js';
+import { noDraw, recordsOf, workedExamples } from '../support.js';
 import { tinyModel, tinyTokenizer } from '../tiny.js';
 
 const infilling = suite('tasks: infilling');
@@ -50,6 +51,27 @@ infilling('every word is taken away as often as any other', () => {
   }
   // Each count is binomial(4000, 1/4): six standard deviations are 164.
   for (const count of counts) assert.ok(Math.abs(count - draws / 4) < 164, counts.join(' '));
+});
+
+infilling('the worked example of docs/tasks.md', async () => {
+  const tokenizer = await tinyTokenizer([` ${text}`]);
+  const { special } = tokenizer;
+  const context = await tokenizer.encode(' a [MASK] c d [MASK]');
+  const targets = await Promise.all(
+    [' b', ' e f'].map(async (text) => Int32Array.of(...(await tokenizer.encode(text)), special.eop)),
+  );
+  const places = [...context.keys()].filter((i) => context[i] === special.mask);
+  const blanks = targets.map((target, i) => ({ place: places[i]!, target }));
+  const batch = exampleOfBlanks(context, blanks, special);
+  const partB = await Promise.all(
+    targets.map(async (target) => `  <|startofpiece|>${await tokenizer.decode(target.slice(0, -1))}`),
+  );
+  const written = await Promise.all(targets.map((target) => tokenizer.decode(target)));
+  const [example, positions, blockPositions] = workedExamples(' a[MASK]');
+  assert.is(`${await tokenizer.decode(context)}${partB.join('')}      targets:${written.join(' ')}`, example);
+  const numbers = (line: string | undefined) => line!.match(/\d+/g)!.map(Number);
+  assert.equal([...batch.positions], numbers(positions));
+  assert.equal([...batch.blockPositions], numbers(blockPositions));
 });
 
 infilling('an example: the text without [CLS], and each blank written after the other', () =>

@@ -19,7 +19,7 @@ import { glm } from '../../cli/command.js';
 import { failsWith } from '../../support/fails-with.js';
 import { withFolder } from '../../support/folder.js';
 import { sharedFile, testWith } from '../../text/shared-files.js';
-import { noDraw, recordsOf, shown } from '../support.js';
+import { noDraw, recordsOf, shown, workedExamples } from '../support.js';
 import { tinyModel, tinyTokenizer } from '../tiny.js';
 
 const writing = suite('tasks: writing texts');
@@ -82,6 +82,23 @@ writing('CNN/DailyMail as written, XSum, Gigaword, and pairs of one’s own', as
     `[CLS][sMASK] Content: ${pair.source}`,
     ` ${pair.target}${eop}`,
   ]);
+});
+
+writing('the worked examples of docs/tasks.md', async () => {
+  const examples: [name: string, record: object][] = [
+    ['cnndm', { source: "the cat -LRB- black -RRB- did n't eat .", target: 'it slept . <S_SEP> it ate .' }],
+    ['cnndm-original', { article: 'It “rained” – a lot.', highlights: 'It rained.\nA lot.' }],
+    ['xsum', { document: 'First.\nSecond.', summary: 'Both.' }],
+    ['gigaword', { source: 'UNK &amp; sons -lrb- ##.# % -rrb-', target: 'unk UNK' }],
+    ['seq2seq', { source: 'A waste of time. I slept.', target: 'bad', json: 1 }],
+    ['squad-questions', { context: 'The old cat sat.', question: 'Who sat?', answer: 'cat' }],
+  ];
+  const found: string[] = [];
+  for (const [name, record] of examples) {
+    const [context, target] = await shown(await exampleOf(name, record), tokenizer);
+    found.push(`${name.padEnd(16)}${context} → ${target}`);
+  }
+  assert.equal(found, workedExamples('cnndm'));
 });
 
 writing(

@@ -53,7 +53,8 @@ export const multichoice: Evaluation = {
   },
 };
 
-async function readQuestion(
+/** Throws `GLM_DATA`. */
+export async function readQuestion(
   line: Fields,
   tokenizer: Tokenizer,
   direction: Direction,
