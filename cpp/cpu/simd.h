@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "base/half.h"
 
 #if defined(__AVX512F__)
@@ -38,6 +42,19 @@ GLM_INLINE Floats load(const float* p) {
 }
 GLM_INLINE void store(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// One instruction for what GCC 12 makes of plain conversions from 16 bits in four and more.
+GLM_INLINE Floats load(const bfloat16* p) {
+  __m128i halves;
+  std::memcpy(&halves, p, sizeof halves);
+  return reinterpret_cast<Floats>(reinterpret_cast<Ints>(_mm256_cvtepu16_epi32(halves)) << 16);
+}
+GLM_INLINE Floats load(const float16* p) {
+  __m128i halves;
+  std::memcpy(&halves, p, sizeof halves);
+  return _mm256_cvtph_ps(halves);
+}
+#else
 GLM_INLINE Floats load(const bfloat16* p) {
   Shorts s;
   std::memcpy(&s, p, sizeof s);
@@ -55,6 +72,7 @@ GLM_INLINE Floats load(const float16* p) {
   wide |= size >= 0x7c00 ? Ints{} + 0x7f800000 : Ints{};
   return reinterpret_cast<Floats>(wide | (bits & 0x8000) << 16);
 }
+#endif
 /// Rounds to nearest even; NaN stays NaN.
 GLM_INLINE void store(bfloat16* p, Floats v) {
   Ints bits = reinterpret_cast<Ints>(v);

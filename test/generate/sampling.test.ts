@@ -131,7 +131,7 @@ sampling('the seed decides, not the company', async () => {
       assert.equal([...blank.ids], [...expected.ids]);
       assert.ok(close(blank.logprob, expected.logprob));
     });
-    // Up to 32 rows have the same bits in any company; a pass with more, as of contexts together, goes another way.
+    // How many rows a pass has decides which way their products go, and the bits.
     const exact = { ...options, batching: false };
     const alone = await model.fill(input, exact);
     const [beside] = await Promise.all([model.fill(input, exact), model.fill(inputs, options)]);

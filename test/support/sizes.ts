@@ -20,6 +20,8 @@ export const productSizes: readonly (readonly [rows: number, inner: number, out:
   [66, 65, 31],
   [5, 257, 48],
   [131, 20, 97],
+  [8, 300, 70],
+  [27, 530, 67],
 ];
 
 export interface Example {

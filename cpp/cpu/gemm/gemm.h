@@ -43,6 +43,7 @@ struct Product {
 };
 
 constexpr int64_t kGroupColumns = 64;  // a block of dropout, and some panels of B
+constexpr int64_t kThinRows = 32;      // up to about here A alone is packed (thin.h); a multiple of 4
 
 /// How a product is cut up. Only the blocks of rows and `column_chunk` depend on the number of threads.
 struct GemmPlan {
