@@ -12,15 +12,17 @@ struct Rotary {
   const int32_t* positions = nullptr;
   const int32_t* block_positions = nullptr;
 
+  /// The row of the table that turns `half` of a token.
+  __device__ __forceinline__ const float2* row(int64_t token, int half, int quarter) const {
+    return table + int64_t{half == 0 ? positions[token] : block_positions[token]} * quarter;
+  }
   /// cos and sin for pair `j` of `half` of a token.
   __device__ __forceinline__ float2 turn(int64_t token, int half, int j, int quarter) const {
-    int64_t position = half == 0 ? positions[token] : block_positions[token];
-    return table[position * quarter + j];
+    return row(token, half, quarter)[j];
   }
   /// The same for pairs `j` and `j` + 1, where `j` is even and `quarter` too.
   __device__ __forceinline__ float4 two_turns(int64_t token, int half, int j, int quarter) const {
-    int64_t position = half == 0 ? positions[token] : block_positions[token];
-    return *reinterpret_cast<const float4*>(table + position * quarter + j);
+    return *reinterpret_cast<const float4*>(row(token, half, quarter) + j);
   }
 };
 

@@ -64,20 +64,6 @@ PackedLayout layout_of(Side& side, const Shape& s) {
   return layout;
 }
 
-/// Cosine and sine of position · 10000^(-4j/D), [positions, D/4, 2].
-std::vector<float> rotary_table(int64_t positions, int64_t width) {
-  std::vector<float> table;
-  for (int64_t position = 0; position < positions; position++) {
-    for (int64_t j = 0; j < width / 4; j++) {
-      double angle = static_cast<double>(position) *
-                     std::pow(1e4, -4.0 * static_cast<double>(j) / static_cast<double>(width));
-      table.push_back(static_cast<float>(std::cos(angle)));
-      table.push_back(static_cast<float>(std::sin(angle)));
-    }
-  }
-  return table;
-}
-
 /// What forward and backward have in common.
 template <class Params>
 Params attention(Side& side, const Shape& s) {
@@ -143,14 +129,30 @@ void add(std::vector<Case>& cases, const Shape& s, bool large) {
 
 }  // namespace
 
+std::vector<float> rotary_table(int64_t positions, int64_t width) {
+  std::vector<float> table;
+  for (int64_t position = 0; position < positions; position++) {
+    for (int64_t j = 0; j < width / 4; j++) {
+      double angle = static_cast<double>(position) *
+                     std::pow(1e4, -4.0 * static_cast<double>(j) / static_cast<double>(width));
+      table.push_back(static_cast<float>(std::cos(angle)));
+      table.push_back(static_cast<float>(std::sin(angle)));
+    }
+  }
+  return table;
+}
+
 std::vector<Case> attention_cases() {
   std::vector<Case> cases;
   constexpr DType f32 = DType::kFloat32, bf16 = DType::kBFloat16;
   // No context, nothing but context, and in between; one token, remainders of tiles, three tiles.
   const std::vector<Example> one{{1, 0}}, ragged{{33, 20}, {1, 1}, {70, 0}}, whole{{64, 64}, {17, 17}};
+  // Tiles of which one column is hidden, or one visible.
+  const std::vector<Example> borders{{70, 63}, {65, 0}};
   for (DType dtype : {f32, bf16}) {
     for (int32_t width : {64, 128, 72}) {
-      for (const auto& examples : {one, ragged, whole}) add(cases, {examples, 2, width, dtype}, false);
+      for (const auto& examples : {one, ragged, whole, borders})
+        add(cases, {examples, 2, width, dtype}, false);
       add(cases, {ragged, 1, width, dtype, 0.3, true}, false);
     }
     add(cases, {ragged, 3, 13, dtype, 0.1}, false);

@@ -37,8 +37,12 @@ std::vector<Case> lstm_cases();
 std::vector<Case> layer_norm_cases();
 std::vector<Case> linear_cases();
 std::vector<Case> attention_cases();
+std::vector<Case> decoding_cases();
 std::vector<Case> cross_entropy_cases();
 std::vector<Case> optimizer_cases();
+
+/// Cosine and sine of position · 10000^(-4j/D), [positions, D/4, 2].
+std::vector<float> rotary_table(int64_t positions, int64_t width);
 
 inline const char* short_name(DType dtype) {
   return dtype == DType::kBFloat16 ? "bf16" : dtype == DType::kInt32 ? "i32" : "f32";

@@ -137,7 +137,7 @@ class Program {
     int failed = 0;
     for (const auto& cases :
          {span_cases(), memory_cases(), embedding_cases(), lstm_cases(), layer_norm_cases(), linear_cases(),
-          attention_cases(), cross_entropy_cases(), optimizer_cases()}) {
+          attention_cases(), decoding_cases(), cross_entropy_cases(), optimizer_cases()}) {
       for (const Case& one : cases) {
         if (one.large && options_.small) continue;
         if (one.op.find(options_.op) == std::string::npos) continue;
