@@ -32,11 +32,13 @@ const { values: options } = parseArgs({
     dropout: { type: 'string', default: '0' },
     peers: { type: 'string', default: 'all' },
     repeats: { type: 'string', default: '3' },
+    'memory-budget': { type: 'string' }, // GiB of tensors; checkpoints activations to stay below
     python: { type: 'string' },
   },
 });
 const threads = Number(options.threads);
 const dropout = Number(options.dropout);
+const budget = options['memory-budget'];
 const dtype = options.dtype as 'float32' | 'bfloat16';
 
 const batch = await blankBatch(Number(options.examples), Number(options.length));
@@ -48,6 +50,7 @@ using trainer = new Trainer(model, {
   data: () => [batch],
   steps: repeats,
   dropout,
+  memoryBudget: budget === undefined ? null : Math.floor(Number(budget) * 2 ** 30),
   // Those of bench/peers/torch_step.py.
   optimizer: { learningRate: 1e-4, beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weightDecay: 0.1 },
   schedule: { style: 'constant', warmup: 0 },
@@ -111,6 +114,7 @@ report({
     productGFLOPS: Math.max(...products.map(({ rate }) => rate)),
     shareOfProduct: share(ours.milliseconds, 'rate'),
     shareByProcessorTime: share(ours.processor, 'processorRate'),
+    memoryBudgetGiB: budget === undefined ? undefined : Number(budget),
     oursTensorsGiB: model.network.device.memory().peak / 2 ** 30,
   },
   rows,
