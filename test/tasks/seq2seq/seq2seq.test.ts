@@ -156,15 +156,40 @@ writing('SQuAD questions: paragraph, blank, answer; a long paragraph is cut arou
       await writeFile(file, JSON.stringify(value));
       await failsWith(
         'GLM_DATA',
-        /dev\.json, q2: expected a text in the field question, found an empty/,
+        /dev\.json, article 1, paragraph 1, q2: expected a text in the field question, found an empty/,
         () => recordsOf('squad-questions', file),
       );
       await writeFile(file, JSON.stringify(value).replace('" "', '"Why?"'));
       const records = await recordsOf('squad-questions', file);
-      assert.equal(records.map(({ where }) => where.replace(/.*dev/, 'dev')), ['dev.json, q1', 'dev.json, q1', 'dev.json, q2', 'dev.json, q2']); // prettier-ignore
+      assert.equal(
+        records.map(({ where }) => where.replace(/.*paragraph 1, /, '')),
+        ['q1', 'q1', 'q2', 'q2'],
+      );
     }
   });
 });
+
+writing('SQuAD: what is wrong with an article or a paragraph is named; or counted', () =>
+  withFolder(async (folder) => {
+    const file = path.join(folder, 'dev.json');
+    const qas = [{ id: 'q1', question: 'Who sat?', answers: [{ text: 'cat' }] }];
+    const good = { context: 'The old cat sat.', qas };
+    const data = [{ paragraphs: [good, { qas }, { context: 'a' }] }, {}, { paragraphs: [good] }];
+    await writeFile(file, JSON.stringify({ data }));
+    const bad: string[] = [];
+    const records: unknown[] = [];
+    for await (const record of findTask('squad-questions').read(file, (error) =>
+      bad.push((error as Error).message),
+    ))
+      records.push(record);
+    assert.is(records.length, 2);
+    assert.equal(bad.map((message) => message.replace(/.*dev.json, /, '')), [
+      'article 1, paragraph 2: expected a text in the field context, found none',
+      'article 1, paragraph 3: expected a list in the field qas, found none',
+      'article 2: expected a list in the field paragraphs, found none',
+    ]); // prettier-ignore
+  }),
+);
 
 writing('bad data: file and line; or counted', () =>
   withFolder(async (folder) => {

@@ -73,16 +73,24 @@ async function* readLines(file: string, bad: (error: unknown) => void) {
 
 /** A question for each of its different answers. */
 async function* readSquad(file: string, bad: (error: unknown) => void) {
-  for (const article of await articlesOf(file)) {
-    for (const paragraph of article.objects('paragraphs')) {
-      const text = paragraph.text('context');
-      for (const [i, asked] of paragraph.objects('qas').entries()) {
-        try {
-          const { question, answers, where } = readQuestion(asked.at(nameOf(asked, i)));
-          for (const answer of answers) yield { where, paragraph: text, answer, question };
-        } catch (error) {
-          bad(error);
-        }
+  const tried = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      bad(error);
+      return undefined;
+    }
+  };
+  for (const [a, article] of (await articlesOf(file)).entries()) {
+    const paragraphs = tried(() => article.at(`article ${a + 1}`).objects('paragraphs')) ?? [];
+    for (const [p, fields] of paragraphs.entries()) {
+      const paragraph = fields.at(`paragraph ${p + 1}`);
+      const text = tried(() => paragraph.text('context'));
+      const asked = text === undefined ? [] : (tried(() => paragraph.objects('qas')) ?? []);
+      for (const [i, fields] of asked.entries()) {
+        const read = tried(() => readQuestion(fields.at(nameOf(fields, i))));
+        for (const answer of read?.answers ?? [])
+          yield { where: read!.where, paragraph: text!, answer, question: read!.question };
       }
     }
   }
