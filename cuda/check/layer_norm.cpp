@@ -9,6 +9,7 @@ constexpr DType kFloat = DType::kFloat32;
 struct Shape {
   int64_t rows, width;
   DType dtype;
+  bool accumulate = false;  // the gradient of x is added
 };
 
 LayerNormForward forward(Side& side, const Shape& s) {
@@ -25,7 +26,7 @@ LayerNormForward forward(Side& side, const Shape& s) {
 }
 
 void add(std::vector<Case>& cases, const Shape& s, bool large) {
-  std::string shape = text(s.rows, "x", s.width);
+  std::string shape = text(s.rows, "x", s.width, s.accumulate ? " accumulate" : "");
   double size = static_cast<double>(s.rows * s.width * size_of(s.dtype));
   cases.push_back({"layer norm forward", shape, s.dtype, large, {2 * size, 0}, [=](Side& side) {
                      side.run(forward(side, s));
@@ -42,7 +43,8 @@ void add(std::vector<Case>& cases, const Shape& s, bool large) {
              .rstd = side.copy(ones),
              .weight = static_cast<float*>(side.input(kFloat, s.width)),
              .grad_y = side.input(s.dtype, s.rows * s.width),
-             .grad_x = side.result("grad_x", s.dtype, s.rows * s.width),
+             .accumulate = s.accumulate,
+             .grad_x = side.result("grad_x", s.dtype, s.rows * s.width, s.accumulate),
              .grad_weight = static_cast<float*>(side.result("grad_weight", kFloat, s.width, true)),
              .grad_bias = static_cast<float*>(side.result("grad_bias", kFloat, s.width, true))});
        }});
@@ -56,6 +58,7 @@ std::vector<Case> layer_norm_cases() {
     for (auto [rows, width] : {Sizes2{1, 16}, Sizes2{3, 7}, Sizes2{17, 64}, Sizes2{66, 65}, Sizes2{131, 48},
                                Sizes2{2, 1030}, Sizes2{32, 1024}})
       add(cases, {rows, width, dtype}, false);
+    add(cases, {66, 65, dtype, true}, false);
     for (int64_t width : {1024, 4096}) add(cases, {8192, width, dtype}, true);
   }
   return cases;

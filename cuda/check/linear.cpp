@@ -82,12 +82,13 @@ std::vector<Case> linear_cases() {
     for (auto [rows, in, out] :
          {Sizes3{1, 1, 1}, Sizes3{1, 40, 72}, Sizes3{3, 7, 17}, Sizes3{16, 520, 64}, Sizes3{17, 33, 64},
           Sizes3{66, 65, 31}, Sizes3{131, 96, 200}, Sizes3{65, 1024, 8}, Sizes3{700, 24, 40},
-          Sizes3{16, 512, 256}, Sizes3{256, 512, 256}, Sizes3{512, 96, 512}}) {
+          Sizes3{16, 512, 256}, Sizes3{256, 512, 256}, Sizes3{512, 96, 512}, Sizes3{1100, 24, 200}}) {
       add(cases, {rows, in, out, dtype, dtype}, false);
     }
     add(cases, {66, 72, 64, dtype, dtype, Activation::kGeluTanh, true, 0.3}, false);
     add(cases, {66, 65, 31, dtype, dtype, Activation::kGeluErf, true, 0.3}, false);
     add(cases, {33, 64, 192, dtype, dtype, Activation::kTanh, false, 0.1}, false);
+    add(cases, {65, 1024, 8, dtype, dtype, Activation::kNone, true, 0.3}, false);
     add(cases, {20, 24, 40, dtype, f16, Activation::kRelu}, false);
   }
   add(cases, {20, 24, 40, bf16, f32}, false);

@@ -68,11 +68,13 @@ class CudaSide final : public Side {
 
 /// The largest difference, where 1 is as far as results of this type may be apart: both sides round to
 /// bfloat16 now and then, or sum in another order.
-double difference(const Case& one, const std::vector<double>& found, const std::vector<double>& expected) {
+double difference(const Case& one, const Side::Result& result, const std::vector<double>& expected) {
+  const std::vector<double>& found = result.values;
   double squares = 0;
   for (double x : expected) squares += x * x;
   double typical = std::sqrt(squares / static_cast<double>(std::max(expected.size(), size_t{1})));
-  double allowed = one.exact ? 0 : one.dtype == DType::kBFloat16 ? 0x1p-6 : 0x1p-15;
+  double rounding = result.is_double ? 0x1p-40 : one.dtype == DType::kBFloat16 ? 0x1p-6 : 0x1p-15;
+  double allowed = one.exact ? 0 : rounding;
   double most = 0;
   for (size_t i = 0; i < expected.size(); i++) {
     double off = std::abs(found[i] - expected[i]);
@@ -162,7 +164,7 @@ class Program {
       one.run(expected);
       std::vector<Side::Result> truths = expected.results();
       for (size_t i = 0; i < results.size(); i++) {
-        double off = difference(one, results[i].values, truths[i].values);
+        double off = difference(one, results[i], truths[i].values);
         if (off > most || worst.empty()) most = off, worst = results[i].name;
       }
       milli = milliseconds(queue_, options_.small ? 1 : 200, [&] { found.run_again(); });

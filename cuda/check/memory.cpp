@@ -108,7 +108,8 @@ std::vector<Case> memory_cases() {
                                  .seed = 5,
                                  .site = 6,
                                  .out = static_cast<float*>(side.result("out", DType::kFloat32, elements))});
-         }});
+         },
+         true});
   }
   return cases;
 }

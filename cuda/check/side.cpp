@@ -80,7 +80,7 @@ std::vector<Side::Result> Side::results() const {
     int64_t size = output.is_double ? 8 : size_of(output.dtype);
     std::vector<char> bytes(static_cast<size_t>(output.elements * size));
     fetch(bytes.data(), output.data, bytes.size());
-    Result result{output.name, {}};
+    Result result{output.name, {}, output.is_double};
     for (int64_t i = 0; i < output.elements; i++) {
       const char* at = bytes.data() + i * size;
       result.values.push_back(output.is_double                   ? read<double>(at)

@@ -18,6 +18,7 @@ class Side {
   struct Result {
     std::string name;
     std::vector<double> values;
+    bool is_double;
   };
 
   explicit Side(Kernels& kernels) : kernels_(kernels) {}
