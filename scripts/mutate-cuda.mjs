@@ -45,8 +45,8 @@ try {
   rmSync(scratch, { recursive: true });
 }
 
-/** Leaves the library and glm_check with the mutation in them where the build has those without. */
-function buildMutated({ file, unit = file, from, to }) {
+/** Leaves glm_check and, for tests, the library with the mutation in them where the build has those without. */
+function buildMutated({ file, unit = file, from, to, check }) {
   cpSync(path.join(root, 'cuda'), path.join(scratch, 'cuda'), { recursive: true });
   const text = readFileSync(path.join(root, file), 'utf8');
   if (text.split(from).length !== 2)
@@ -74,7 +74,7 @@ function buildMutated({ file, unit = file, from, to }) {
     const out = path.join(scratch, 'build', product);
     execute('nvcc', ['-cudart', 'shared', '-o', out, object, ...objects, ...libraries]);
   };
-  link('glm_cuda', 'Release/libglm_cuda.so', ['-shared']);
+  if (check === undefined) link('glm_cuda', 'Release/libglm_cuda.so', ['-shared']);
   link('glm_check', 'glm_check', ['libglm_core.a', '-ldl']);
 }
 
@@ -102,7 +102,7 @@ function reason(output) {
   const lines = output.split('\n').map((line) => line.trim());
   const finding = lines.find((line) => line.startsWith('========= cudasim: '));
   if (finding === undefined) return lines.find((line) => line.startsWith('FAIL ')) ?? lines.at(-2);
-  return finding.replace(/^\W+cudasim: /, '').replace(/void |\w+::|\(.*/g, '');
+  return finding.replace(/^\W+cudasim: /, '').replace(/void |\(anonymous namespace\)::|\w+::|\(.*/g, '');
 }
 
 function execute(command, options) {

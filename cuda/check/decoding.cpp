@@ -123,7 +123,7 @@ void choose(Side& side, const ChoiceShape& s) {
       .dtype = s.logits,
       .rows = s.rows,
       .vocabulary = s.vocabulary,
-      .limit = s.vocabulary - 1,
+      .limit = s.vocabulary - s.vocabulary / 4,
       .logits = side.input(s.logits, s.rows * s.vocabulary, 5),
       .choices = host->choices.data(),
       .forbidden = host->forbidden.data(),
@@ -163,7 +163,7 @@ std::vector<Case> decoding_cases() {
     add(cases, {std::vector<Sequence>(1, {1, 1023}), 16, 64, dtype}, true);
     add(cases, {std::vector<Sequence>(32, {1, 1023}), 16, 64, dtype}, true);
 
-    const TokenChoice likeliest{.count = 4};
+    const TokenChoice likeliest{.count = 16};
     const TokenChoice sampled{.temperature = 0.8f, .seed = 3, .blank = 5};
     TokenChoice cut = sampled;
     cut.top_k = 20;
