@@ -11,7 +11,7 @@ import type { TrainerOptions } from '../../ts/train/options.js';
 import { checkGradients } from '../support/check-gradients.js';
 import { failsWith } from '../support/fails-with.js';
 import { withFolder } from '../support/folder.js';
-import { data, lossesOf, newModel, runOptions, weightsOf } from '../support/small-run.js';
+import { checkResume, data, lossesOf, newModel, runOptions, weightsOf } from '../support/small-run.js';
 
 const additions = suite('model: additions');
 const device = { device: 'cpu', threads: 2 } as const;
@@ -90,20 +90,7 @@ additions('an interrupted run with additions goes on to the bit', () =>
   withFolder(async (folder) => {
     const base = await save(path.join(folder, 'base'));
     const load = () => GLM.load(base, { ...device, config: { lora_rank: 2 } });
-    using whole = await load();
-    await trained(whole, { freeze: true });
-    const run = path.join(folder, 'run');
-    {
-      using begun = await load();
-      using trainer = new Trainer(begun, { ...runOptions(run, 4), freeze: true });
-      await lossesOf(trainer);
-    }
-    using resumed = await Trainer.resume(run, { data, steps: 6 });
-    await lossesOf(resumed);
-    const expected = await weightsOf(whole);
-    for (const [name, values] of await weightsOf(resumed.model))
-      assert.equal(values, expected.get(name), name);
-    resumed.model.dispose();
+    await checkResume(path.join(folder, 'run'), load, { freeze: true });
   }),
 );
 

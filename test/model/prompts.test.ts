@@ -17,7 +17,15 @@ import { modelDevices } from '../support/devices.js';
 import { failsWith } from '../support/fails-with.js';
 import { withFolder } from '../support/folder.js';
 import { goldenJson } from '../support/golden.js';
-import { config, data, lossesOf, newModel, runOptions, weightsOf } from '../support/small-run.js';
+import {
+  checkResume,
+  config,
+  data,
+  lossesOf,
+  newModel,
+  runOptions,
+  weightsOf,
+} from '../support/small-run.js';
 import { disposing } from '../support/tensors.js';
 
 const test = suite('model: prompts');
@@ -218,24 +226,7 @@ for (const spell_func of ['lstm', 'none'] as const) {
     withFolder(async (folder) => {
       const base = await saveNew(path.join(folder, 'base'));
       const load = () => GLM.load(base, { ...device, config: { spell_length: 2, spell_func } });
-      const options = { data: prompted, freeze: true, tuneLayers: 1 };
-      using whole = await load();
-      {
-        using trainer = new Trainer(whole, { ...runOptions(undefined, 6), ...options });
-        await lossesOf(trainer);
-      }
-      const run = path.join(folder, 'run');
-      {
-        using begun = await load();
-        using trainer = new Trainer(begun, { ...runOptions(run, 4), ...options });
-        await lossesOf(trainer);
-      }
-      using resumed = await Trainer.resume(run, { data: prompted, steps: 6 });
-      await lossesOf(resumed);
-      const expected = await weightsOf(whole);
-      for (const [name, values] of await weightsOf(resumed.model))
-        assert.equal(values, expected.get(name), name);
-      resumed.model.dispose();
+      await checkResume(path.join(folder, 'run'), load, { data: prompted, freeze: true, tuneLayers: 1 });
     }));
 }
 

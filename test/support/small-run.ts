@@ -1,5 +1,7 @@
 /** A run of a few seconds with everything that has a state: dropout, accumulation, warm-up, data by step. */
 
+import * as assert from 'uvu/assert';
+
 import type { Batch } from '../../ts/data/batch.js';
 import { BlankInfilling } from '../../ts/data/blank-infilling.js';
 import { GLM } from '../../ts/glm.js';
@@ -59,4 +61,25 @@ export async function weightsOf(model: GLM): Promise<Map<string, Float32Array>> 
   const weights = new Map<string, Float32Array>();
   for (const name of model.parameters().keys()) weights.set(name, await model.readParameter(name));
   return weights;
+}
+
+/** Six steps at once give the same weights, to the bit, as four that are gone on from in `folder`. */
+export async function checkResume(
+  folder: string,
+  load: () => Promise<GLM>,
+  more: Partial<TrainerOptions>,
+): Promise<void> {
+  const train = async (model: GLM, options: TrainerOptions) => {
+    using trainer = new Trainer(model, { ...options, ...more });
+    await lossesOf(trainer);
+  };
+  using whole = await load();
+  await train(whole, runOptions(undefined, 6));
+  using begun = await load();
+  await train(begun, runOptions(folder, 4));
+  using resumed = await Trainer.resume(folder, { data: more.data ?? data, steps: 6 });
+  using model = resumed.model;
+  await lossesOf(resumed);
+  const expected = await weightsOf(whole);
+  for (const [name, values] of await weightsOf(model)) assert.equal(values, expected.get(name), name);
 }
