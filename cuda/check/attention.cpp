@@ -32,12 +32,7 @@ struct Shape {
     return static_cast<double>(heads * sum);
   }
   std::string name() const {
-    std::string all;
-    if (examples.size() > 3) {
-      all = text(examples.size(), " of ", examples[0].length, "/", examples[0].context);
-    } else {
-      for (const Example& e : examples) all += text(all.empty() ? "" : "+", e.length, "/", e.context);
-    }
+    std::string all = list_of(examples, [](const Example& e) { return text(e.length, "/", e.context); });
     return text(all, " ", heads, "x", width, dropout > 0 ? " dropout" : "", rotary ? " rotary" : "");
   }
 };

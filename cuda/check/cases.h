@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "check/side.h"
 
 namespace glm::check {
@@ -40,6 +41,15 @@ std::vector<Case> attention_cases();
 std::vector<Case> decoding_cases();
 std::vector<Case> cross_entropy_cases();
 std::vector<Case> optimizer_cases();
+
+/// Each of a shape's parts in describe's words; of more than three, how many they are and the first.
+template <class Part, class Describe>
+std::string list_of(const std::vector<Part>& parts, const Describe& describe) {
+  if (parts.size() > 3) return text(parts.size(), " of ", describe(parts[0]));
+  std::string all;
+  for (const Part& part : parts) all += text(all.empty() ? "" : "+", describe(part));
+  return all;
+}
 
 /// Cosine and sine of position · 10000^(-4j/D), [positions, D/4, 2].
 std::vector<float> rotary_table(int64_t positions, int64_t width);

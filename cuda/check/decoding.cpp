@@ -29,12 +29,8 @@ struct CacheShape {
     return static_cast<double>(sum);
   }
   std::string name() const {
-    std::string all;
-    if (sequences.size() > 3) {
-      all = text(sequences.size(), " of ", sequences[0].tokens, " after ", sequences[0].shared);
-    } else {
-      for (const Sequence& s : sequences) all += text(all.empty() ? "" : "+", s.tokens, " after ", s.shared);
-    }
+    std::string all =
+        list_of(sequences, [](const Sequence& each) { return text(each.tokens, " after ", each.shared); });
     return text(all, " ", heads, "x", width, rotary ? " rotary" : "");
   }
 };
