@@ -67,6 +67,7 @@ std::vector<Case> embedding_cases() {
     add(cases, {1, 1, 1, 1, dtype, dtype}, false);
     add(cases, {66, 65, 10, 40, dtype, dtype, 0.1}, false);
     add(cases, {131, 64, 5000, 129, dtype, dtype, 0.1}, false);
+    add(cases, {131, 16, 2, 1, dtype, dtype}, false);  // rows with tokens in several segments
     add(cases, {66, 65, 10, 40, dtype, DType::kFloat16, 0.1}, false);
     add(cases, {24, 1024, 500, 64, dtype, dtype}, false);
     add(cases, {8192, 1024, 50304, 513, dtype, dtype, 0.1}, true);
