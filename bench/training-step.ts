@@ -5,11 +5,12 @@
  * Floor: 6 · (parameters of the layers) · tokens operations in matrix products, 14 · width for each pair of tokens that see
  * each other, and 6 · vocabulary · width for each row with a loss. The ceiling is a plain matrix product of the layers' shape in
  * the same run; the share counts these useful operations only. Processor time is that of all threads of a process; on a machine
- * that others use as well, its ratio says more than that of the clock.
+ * that others use as well, its ratio says more than that of the clock. PyTorch begins with our weights, and all steps have one
+ * batch, so that without dropout the losses have to agree.
  */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -65,15 +66,18 @@ interface Timed {
 }
 const peers: Timed[] = [];
 if (options.python !== undefined) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'glm-bench-step-'));
+  await model.save(folder);
   for (const name of options.peers.split(',')) {
     peers.push({
       name,
-      peer: await startPeer(options.python, name),
+      peer: await startPeer(options.python, name, folder),
       milliseconds: [],
       processor: [],
       losses: [],
     });
   }
+  rmSync(folder, { recursive: true });
 }
 const ours = { milliseconds: [] as number[], processor: [] as number[], losses: [] as number[] };
 const products: { rate: number; processorRate: number }[] = [];
@@ -191,13 +195,15 @@ function processPeak(): number {
   return line === null ? 0 : Number(line[1]) * 1024;
 }
 
-async function startPeer(python: string, name: string): Promise<Peer> {
-  const request = path.join(os.tmpdir(), `glm-native-step-${process.pid}.json`);
+/** With the weights of our model, which are in the folder. */
+async function startPeer(python: string, name: string, folder: string): Promise<Peer> {
+  const request = path.join(folder, 'request.json');
   const { num_layers, hidden_size, num_attention_heads, vocab_size, max_sequence_length } = model.config;
   writeFileSync(
     request,
     JSON.stringify({
       sizes: { num_layers, hidden_size, num_attention_heads, vocab_size, max_sequence_length, dropout },
+      weights: path.join(folder, 'model.safetensors'),
       threads,
       dtype,
       rows: name === 'loss' ? 'loss' : 'all',
@@ -210,7 +216,6 @@ async function startPeer(python: string, name: string): Promise<Peer> {
     OMP_WAIT_POLICY: 'PASSIVE',
   });
   await started.ask();
-  rmSync(request);
   return started;
 }
 

@@ -1,6 +1,6 @@
 """Scores examples in PyTorch, to be timed in turn with ours: bench/evaluate.ts starts this and talks to it.
 
-The plain model of torch_step.py with the weights of our model, in inference mode. Examples are padded to the longest of
+The plain model of torch_model.py with the weights of our model, in inference mode. Examples are padded to the longest of
 their batch; the vocabulary is computed for all rows as the original does (`rows: all`) or for the rows that are scored
 (`rows: loss`). Reads one JSON object (sizes, weights file, examples) from the file that is named on the command line, then
 from stdin a line `begin end` per request: the examples to score as one batch. Answers milliseconds, the sum of the losses,
@@ -8,48 +8,13 @@ their number, and for how many examples every token is the likeliest.
 """
 
 import json
-import struct
 import sys
 import time
 
 import torch
 import torch.nn.functional as F
 
-from torch_step import Model
-
-
-def read_safetensors(file):
-    with open(file, "rb") as source:
-        (length,) = struct.unpack("<Q", source.read(8))
-        header = json.loads(source.read(length))
-        content = bytearray(source.read())
-    header.pop("__metadata__", None)
-    return {
-        name: torch.frombuffer(
-            content, dtype=torch.float32, count=(entry["data_offsets"][1] - entry["data_offsets"][0]) // 4,
-            offset=entry["data_offsets"][0],
-        ).view(entry["shape"])
-        for name, entry in header.items()
-    }
-
-
-def name_here(name):
-    """The name of one of our weights in the plain model."""
-    for ours, here in {
-        "word_embeddings": "words",
-        "transformer.position_embeddings": "positions",
-        "transformer.block_position_embeddings": "blocks",
-        "transformer.final_layernorm": "norm",
-        "transformer.layers": "layers",
-        "post_attention_layernorm": "norm2",
-        "input_layernorm": "norm1",
-        "attention.query_key_value": "qkv",
-        "attention.dense": "dense",
-        "mlp.dense_h_to_4h": "wide",
-        "mlp.dense_4h_to_h": "narrow",
-    }.items():
-        name = name.replace(ours, here)
-    return name
+from torch_model import Model, load_weights
 
 
 def padded(examples):
@@ -88,8 +53,7 @@ def main():
         request = json.load(file)
     torch.set_num_threads(request["threads"])
     model = Model(request["sizes"]).eval()
-    weights = {name_here(name): value for name, value in read_safetensors(request["weights"]).items()}
-    model.load_state_dict(weights)
+    load_weights(model, request["weights"])
     half = request["dtype"] == "bfloat16"
     print(json.dumps({"ready": torch.__version__}), flush=True)
     for line in sys.stdin:
