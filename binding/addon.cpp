@@ -7,6 +7,7 @@
 #include "device_object.h"
 #include "environment.h"
 #include "file_arrays.h"
+#include "recorded_step_object.h"
 #include "span_builder_object.h"
 #include "tensor_object.h"
 
@@ -27,6 +28,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   BatchObject::define(env, exports);
   CacheObject::define(env);
   CacheStepObject::define(env);
+  RecordedStepObject::define(env);
   DeviceObject::define(env, exports);
   SpanBuilderObject::define(env, exports);
   return exports;

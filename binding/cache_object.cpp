@@ -77,4 +77,22 @@ Napi::Value CacheStepObject::dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+std::vector<KeyValueCachePtr> to_caches(const Napi::Value& value) {
+  require(value.IsArray(), Code::kInvalidArgument, "expected the caches to be an array");
+  auto array = value.As<Napi::Array>();
+  std::vector<KeyValueCachePtr> caches;
+  for (uint32_t i = 0; i < array.Length(); i++)
+    caches.push_back(CacheObject::object_of(array.Get(i)).cache());
+  return caches;
+}
+
+HostCacheStep to_host_cache_step(const Napi::Value& value) {
+  Napi::Object object = to_object(value, "a decoding step");
+  auto array = [&](const char* name) { return to_vector<int32_t>(object.Get(name), name); };
+  return {.slots = array("slots"),
+          .shared = array("shared"),
+          .seen_offsets = array("seenOffsets"),
+          .seen = array("seen")};
+}
+
 }  // namespace glm::binding

@@ -2,6 +2,8 @@
 
 #include <napi.h>
 
+#include <vector>
+
 #include "ops/key_value_cache.h"
 
 namespace glm::binding {
@@ -39,5 +41,8 @@ class CacheStepObject : public Napi::ObjectWrap<CacheStepObject> {
 
   CacheStepPtr step_;
 };
+
+std::vector<KeyValueCachePtr> to_caches(const Napi::Value& value);
+HostCacheStep to_host_cache_step(const Napi::Value& value);
 
 }  // namespace glm::binding

@@ -9,27 +9,10 @@
 #include "cache_object.h"
 #include "device_object.h"
 #include "environment.h"
+#include "recorded_step_object.h"
 
 namespace glm::binding {
 namespace {
-
-std::vector<KeyValueCachePtr> to_caches(const Napi::Value& value) {
-  require(value.IsArray(), Code::kInvalidArgument, "expected the caches to be an array");
-  auto array = value.As<Napi::Array>();
-  std::vector<KeyValueCachePtr> caches;
-  for (uint32_t i = 0; i < array.Length(); i++)
-    caches.push_back(CacheObject::object_of(array.Get(i)).cache());
-  return caches;
-}
-
-HostCacheStep to_host_cache_step(const Napi::Value& value) {
-  Napi::Object object = to_object(value, "a decoding step");
-  auto array = [&](const char* name) { return to_vector<int32_t>(object.Get(name), name); };
-  return {.slots = array("slots"),
-          .shared = array("shared"),
-          .seen_offsets = array("seenOffsets"),
-          .seen = array("seen")};
-}
 
 /// 64 bits from two elements, the lower half first.
 uint64_t wide(const std::vector<int32_t>& array, size_t i) {
@@ -109,6 +92,20 @@ Napi::Value DeviceObject::cache_step(const Napi::CallbackInfo& info) {
   return CacheStepObject::create(info.Env(), step);
 }
 
+/// recordStep(step, body): what `body` enqueues is recorded, and run; tensors that it makes belong to the
+/// recording.
+Napi::Value DeviceObject::record_step(const Napi::CallbackInfo& info) {
+  CacheStepPtr step = CacheStepObject::step_of(info[0]);
+  require(!step->encode, Code::kInvalidArgument,
+          "recordStep: expected a step that decodes, found one that encodes");
+  require(info[1].IsFunction(), Code::kInvalidArgument, "recordStep: expected the body to be a function");
+  require(!context_.tape.recording(), Code::kInvalidArgument,
+          "recordStep: expected no recorded computation, found one; decoding has no gradients");
+  auto body = info[1].As<Napi::Function>();
+  return RecordedStepObject::create(
+      info.Env(), std::make_shared<RecordedStep>(context_.device, step, [&body] { body.Call({}); }));
+}
+
 /// attentionCached(step, layer, qkv, rotary?)
 Napi::Value DeviceObject::attention_cached(const Napi::CallbackInfo& info) {
   return wrap(info.Env(),
@@ -120,6 +117,7 @@ Napi::Value DeviceObject::attention_cached(const Napi::CallbackInfo& info) {
 /// chooseTokens(logits, choices): a promise of { ids, logprobs }.
 Napi::Value DeviceObject::choose_tokens(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
+  context_.device->check_not_recording();
   VariablePtr logits = TensorObject::variable_of(info[0], "logits");
   ChosenTokens chosen = glm::choose_tokens(
       context_, logits, to_token_choices(info[1], static_cast<size_t>(logits->shape()[0])));

@@ -110,6 +110,7 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
           InstanceMethod<&DeviceObject::call<&DeviceObject::adamw>>("adamw"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::key_value_cache>>("keyValueCache"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::cache_step>>("cacheStep"),
+          InstanceMethod<&DeviceObject::call<&DeviceObject::record_step>>("recordStep"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::attention_cached>>("attentionCached"),
           InstanceMethod<&DeviceObject::call<&DeviceObject::choose_tokens>>("chooseTokens"),
       });
@@ -397,6 +398,7 @@ Napi::Value DeviceObject::cross_entropy(const Napi::CallbackInfo& info) {
 /// squaredGradientNorm(parameters): a promise of Σ g² over their gradients.
 Napi::Value DeviceObject::squared_gradient_norm(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
+  context_.device->check_not_recording();
   require(info[0].IsArray(), Code::kInvalidArgument, "expected the parameters to be an array");
   auto array = info[0].As<Napi::Array>();
   std::vector<Tensor> gradients;

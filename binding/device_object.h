@@ -56,6 +56,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   // Decoding: decoding.cpp.
   Napi::Value key_value_cache(const Napi::CallbackInfo& info);
   Napi::Value cache_step(const Napi::CallbackInfo& info);
+  Napi::Value record_step(const Napi::CallbackInfo& info);
   Napi::Value attention_cached(const Napi::CallbackInfo& info);
   Napi::Value choose_tokens(const Napi::CallbackInfo& info);
 

@@ -48,7 +48,7 @@ class Environment {
   Napi::Error to_javascript(Napi::Env env, const Error& error) const;
   void set_error_class(Napi::Function error_class) { error_class_ = Napi::Persistent(error_class); }
 
-  Napi::FunctionReference tensor_class, batch_class, cache_class, cache_step_class;
+  Napi::FunctionReference tensor_class, batch_class, cache_class, cache_step_class, recorded_step_class;
 
  private:
   explicit Environment(Napi::Env env);

@@ -29,6 +29,7 @@ Napi::Value typed_array(Napi::Env env, const Tensor& tensor, Napi::ArrayBuffer b
 }  // namespace
 
 Napi::Promise read_tensor(Napi::Env env, const Tensor& tensor) {
+  tensor.device().check_not_recording();  // before there is a promise to settle
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, tensor.bytes());
   Napi::Value array = typed_array(env, tensor, buffer);
   auto keep = std::make_shared<Napi::Reference<Napi::Value>>(Napi::Reference<Napi::Value>::New(array, 1));

@@ -15,9 +15,8 @@
 // (for the tokens after the first from the first-level cache); 4 · D + 8 bytes a chunk, token and head,
 // written and read.
 
-#include "attention/cache_tiles.h"
+#include "attention/cache_tiles.cuh"
 #include "attention/head_rows.cuh"
-#include "attention/schedule.h"
 #include "device/pack.cuh"
 #include "device/reduce.cuh"
 #include "kernels.h"
@@ -33,28 +32,22 @@ constexpr int kGroup = 8;   // threads that read a row
 constexpr int kRows = 32 / kGroup;  // that a warp reads at a time
 constexpr float kLog2E = 1.4426950408889634f;
 
-/// What the chunks leave: the largest score and the sum of 2^(score - largest), [partials], and the values
-/// with these weights, [partials, D].
+/// What the chunks leave, [chunks, N, H]: the largest score and the sum of 2^(score - largest), and the
+/// values with these weights, [chunks, N, H, D].
 struct Partials {
   float2* softmax;
   float* values;
 };
 
-/// The keys that a token sees: first the shared rows, then those it names.
-struct SeenRows {
-  int32_t shared, count;
-  const int32_t* named;
-  __device__ int64_t operator[](int32_t j) const { return j < shared ? j : named[j - shared]; }
-};
-
 template <class T, int kElements>
-__global__ void __launch_bounds__(kThreads, kBlocks)
-    attend(AttentionCached p, const CacheTile* tiles, Partials partials) {
+__global__ void __launch_bounds__(kThreads, kBlocks) attend(AttentionCached p, Partials partials) {
   extern __shared__ float queries[];  // [tokens, D]: turned, scaled
-  CacheTile tile = tiles[blockIdx.x / p.heads];
+  CacheTile tile = cache_tile(p.layout, blockIdx.x / p.heads);
   int32_t head = static_cast<int32_t>(blockIdx.x % p.heads), width = p.head_width;
-  int32_t first_chunk = static_cast<int32_t>(blockIdx.y) * kWarps;
-  if (first_chunk >= tile.chunks) return;
+  int32_t first_key = static_cast<int32_t>(blockIdx.y) * kWarps * kChunkKeys, most_keys = 0;
+  for (int32_t i = 0; i < tile.tokens; i++)
+    most_keys = max(most_keys, SeenRows(p.layout, tile.sequence.shared, tile.first + i).count);
+  if (first_key >= most_keys) return;
 
   int64_t stride = int64_t{3} * p.heads * width;
   const T* q = static_cast<const T*>(p.qkv) + tile.first * stride + int64_t{head} * width;
@@ -63,16 +56,16 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     queries[n] = rows.at(n / width, n % width) * (p.scale * kLog2E);
   __syncthreads();
 
-  int32_t chunk = first_chunk + static_cast<int32_t>(threadIdx.x) / 32;
-  if (chunk >= tile.chunks) return;
+  int32_t chunk = first_key / kChunkKeys + static_cast<int32_t>(threadIdx.x) / 32;
   int32_t lane = static_cast<int32_t>(threadIdx.x) % 32, group = lane / kGroup, member = lane % kGroup;
-  const T* cache =
-      static_cast<const T*>(tile.cache) + (int64_t{p.layer} * p.heads + head) * tile.capacity * 2 * width;
+  const T* cache = static_cast<const T*>(tile.sequence.cache) +
+                   (int64_t{p.layer} * p.heads + head) * tile.sequence.capacity * 2 * width;
   for (int32_t i = 0; i < tile.tokens; i++) {
-    int32_t token = tile.first + i, begin = p.layout.seen_offsets[token];
-    SeenRows seen{tile.shared, tile.shared + p.layout.seen_offsets[token + 1] - begin, p.layout.seen + begin};
+    int32_t token = tile.first + i;
+    SeenRows seen(p.layout, tile.sequence.shared, token);
     int32_t key = chunk * kChunkKeys;
     int32_t count = min(seen.count - key, kChunkKeys);
+    if (count <= 0) continue;
 
     // Lane j gets the score of key j.
     float score = -INFINITY;
@@ -93,7 +86,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     float largest = warp_reduce(score, Maximum{});
     float weight = lane < count ? exp2f(score - largest) : 0, sum = warp_sum(weight);
 
-    int64_t partial = tile.partial + (int64_t{chunk} * tile.tokens + i) * p.heads + head;
+    int64_t partial = (chunk * p.layout.tokens + token) * p.heads + head;
     if (lane == 0) partials.softmax[partial] = {largest, sum};
     for (int32_t block = 0; block < width; block += kGroup * kElements) {
       int32_t d = block + member * kElements;
@@ -120,17 +113,19 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
 
 /// A block joins what the chunks left for one token; its threads go over heads and widths.
 template <class T>
-__global__ void join(AttentionCached p, const CacheTile* tiles, Partials partials) {
-  CacheTile tile = tiles[blockIdx.x / kTileTokens];
+__global__ void join(AttentionCached p, Partials partials) {
+  CacheTile tile = cache_tile(p.layout, blockIdx.x / kTileTokens);
   int32_t i = static_cast<int32_t>(blockIdx.x % kTileTokens), width = p.head_width;
   if (i >= tile.tokens) return;
-  T* out = static_cast<T*>(p.out) + int64_t{tile.first + i} * p.heads * width;
-  int64_t step = int64_t{tile.tokens} * p.heads;
+  int32_t token = tile.first + i;
+  int32_t chunks = chunks_of(SeenRows(p.layout, tile.sequence.shared, token).count);
+  T* out = static_cast<T*>(p.out) + int64_t{token} * p.heads * width;
+  int64_t step = p.layout.tokens * p.heads;
   for (int32_t n = static_cast<int32_t>(threadIdx.x); n < p.heads * width; n += kThreads) {
-    int64_t first = tile.partial + int64_t{i} * p.heads + n / width;
+    int64_t first = int64_t{token} * p.heads + n / width;
     float largest = -INFINITY, sum = 0, value = 0;
-    for (int32_t c = 0; c < tile.chunks; c++) largest = fmaxf(largest, partials.softmax[first + c * step].x);
-    for (int32_t c = 0; c < tile.chunks; c++) {
+    for (int32_t c = 0; c < chunks; c++) largest = fmaxf(largest, partials.softmax[first + c * step].x);
+    for (int32_t c = 0; c < chunks; c++) {
       float2 softmax = partials.softmax[first + c * step];
       float weight = exp2f(softmax.x - largest);
       sum += weight * softmax.y;
@@ -140,36 +135,33 @@ __global__ void join(AttentionCached p, const CacheTile* tiles, Partials partial
   }
 }
 
-/// Bytes of the partials' softmax, and of everything.
-size_t softmax_bytes(int64_t count) { return static_cast<size_t>((count * 8 + 63) / 64 * 64); }
+int64_t most_partials(const AttentionCached& p) {
+  return chunks_of(p.layout.most_keys) * p.layout.tokens * p.heads;
+}
+size_t softmax_bytes(int64_t partials) { return static_cast<size_t>((partials * 8 + 63) / 64 * 64); }
 
 }  // namespace
 }  // namespace attention
 
 void CudaKernels::run(const AttentionCached& p) {
   using namespace attention;
-  std::vector<CacheTile> tiles = cache_tiles(p.layout, p.heads);
   char* workspace = static_cast<char*>(p.workspace);
   Partials left{reinterpret_cast<float2*>(workspace),
-                reinterpret_cast<float*>(workspace + softmax_bytes(partials(tiles, p.heads)))};
-  int32_t chunks = 0;
-  for (const CacheTile& tile : tiles) chunks = std::max(chunks, tile.chunks);
+                reinterpret_cast<float*>(workspace + softmax_bytes(most_partials(p)))};
   size_t shared = sizeof(float) * static_cast<size_t>(kTileTokens * p.head_width);
-  with_items(queue_, tiles, [&](const CacheTile* items, unsigned count) {
-    with_element_type(p.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      constexpr int kWide = 16 / sizeof(T);
-      auto kernel = p.head_width % kWide == 0 ? attend<T, kWide> : attend<T, 1>;
-      unsigned pieces = static_cast<unsigned>((chunks + kWarps - 1) / kWarps);
-      start({"attention to a cache", {count * static_cast<unsigned>(p.heads), pieces}, kThreads, shared},
-            kernel, p, items, left);
-      start({"attention to a cache", count * kTileTokens, kThreads}, join<T>, p, items, left);
-    });
+  unsigned tiles = most_cache_tiles(p.layout), heads = static_cast<unsigned>(p.heads);
+  unsigned pieces = static_cast<unsigned>((chunks_of(p.layout.most_keys) + kWarps - 1) / kWarps);
+  with_element_type(p.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    constexpr int kWide = 16 / sizeof(T);
+    auto kernel = p.head_width % kWide == 0 ? attend<T, kWide> : attend<T, 1>;
+    start({"attention to a cache", {tiles * heads, pieces}, kThreads, shared}, kernel, p, left);
+    start({"attention to a cache", tiles * kTileTokens, kThreads}, join<T>, p, left);
   });
 }
 
 size_t CudaKernels::workspace_bytes(const AttentionCached& p) const {
-  int64_t count = attention::partials(attention::cache_tiles(p.layout, p.heads), p.heads);
+  int64_t count = attention::most_partials(p);
   return attention::softmax_bytes(count) + static_cast<size_t>(count * p.head_width) * sizeof(float);
 }
 

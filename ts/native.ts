@@ -45,6 +45,17 @@ export interface NativeCacheStep {
   dispose(): void;
 }
 
+/** A step that was recorded, to be run for the tokens that follow. */
+export interface NativeRecordedStep {
+  /**
+   * Enqueues its ops for another batch with the caches that it reads. Results appear in the tensors that the recording made, and stay
+   * until another recording of the device runs. False, and nothing is done, where it was recorded for other numbers of tokens or wanted
+   * rows, or for fewer keys.
+   */
+  run(batch: NativeBatchArrays, caches: NativeKeyValueCache[], rows: NativeCacheRows): boolean;
+  dispose(): void;
+}
+
 /** How N new tokens use the caches of their B sequences. A token sees its sequence's shared rows and those it names. */
 export interface NativeCacheRows {
   /** [N] the row of its cache that each token gets */
@@ -222,6 +233,11 @@ export interface NativeDevice {
   }): NativeKeyValueCache;
   /** One cache for each example of the batch. Without `rows` the examples are whole, and their caches empty. */
   cacheStep(batch: NativeBatch, caches: NativeKeyValueCache[], rows?: NativeCacheRows): NativeCacheStep;
+  /**
+   * Runs the ops that `body` calls for a step that decodes, and records them. `body` must not read or write tensors, nor use another batch
+   * or step.
+   */
+  recordStep(step: NativeCacheStep, body: () => void): NativeRecordedStep;
   /** Stores the keys and values of qkv [N, 3h] in the caches; attends to what the tokens see there: [N, h] */
   attentionCached(
     step: NativeCacheStep,

@@ -17,6 +17,10 @@ VariablePtr Tape::apply(std::unique_ptr<Node> node, std::initializer_list<const 
     wanted = wanted || (*input != nullptr && (*input)->requires_gradient());
   node->recorded_ = recording_ && wanted;
   VariablePtr output = node->output_;
+  if (Recording* recording = node->device().recording()) {
+    for (const VariablePtr* input : inputs)
+      if (*input != nullptr) (*input)->tensor().keep_for(*recording);
+  }
   node->forward();
   if (node->recorded_) {
     output->requires_gradient_ = true;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/kernels.h"
@@ -20,6 +21,14 @@ class Download {
   virtual ~Download();
   /// Waits until they have arrived, and puts them where they were asked for. May be called on any thread.
   virtual std::optional<Error> finish() = 0;
+};
+
+/// Kernels with their arguments, to be run as often as wanted.
+class Program {
+ public:
+  virtual ~Program();
+  /// On the stream's thread, in Backend::perform.
+  virtual void run() = 0;
 };
 
 /// One device: its kernels, where its memory comes from, and how bytes get there and back.
@@ -40,6 +49,9 @@ class Backend {
 
   /// Whether its kernels use the host's memory: then a file may be used where it is mapped.
   virtual bool uses_host_memory() const { return false; }
+  /// `kernels` calls kernels that take nothing from the host but their arguments; it must outlive the
+  /// program.
+  virtual std::unique_ptr<Program> compile(std::function<void()> kernels);
   /// The host's bytes have been taken when it returns.
   virtual void upload(void* device, const void* host, size_t bytes) = 0;
   /// Null when the bytes are there already.

@@ -8,7 +8,7 @@ namespace glm {
 /// Nothing here throws. Both are built together; `interface` tells a library that was left from another
 /// build.
 struct CudaLibrary {
-  static constexpr int kInterface = 1;
+  static constexpr int kInterface = 2;
 
   int interface = kInterface;
   CudaSystem (*inspect)() = nullptr;

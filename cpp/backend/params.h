@@ -327,15 +327,17 @@ struct CachedSequence {
   int32_t shared = 0;
 };
 
-/// N new tokens of S sequences.
+/// N new tokens of S sequences. Grids and workspaces are made for the two bounds and for N and S alone, so
+/// that the same step can be run again for other contents of the arrays.
 struct CacheLayout {
   int64_t tokens = 0;
   int32_t sequences = 0;
-  const CachedSequence* host_sequences = nullptr;  // [S]
-  const int32_t* host_seen_offsets = nullptr;      // [N + 1]
-  const int32_t* slots = nullptr;         // [N] the row of its cache that a token's keys and values have
-  const int32_t* seen_offsets = nullptr;  // [N + 1]
-  const int32_t* seen = nullptr;          // rows of the cache; a token names its own too
+  int32_t most_tokens = 0;                   // that a sequence has
+  int32_t most_keys = 0;                     // that a token sees; it may be more than any does
+  const CachedSequence* sequence = nullptr;  // [S]
+  const int32_t* slots = nullptr;            // [N] the row of its cache that a token's keys and values have
+  const int32_t* seen_offsets = nullptr;     // [N + 1]
+  const int32_t* seen = nullptr;             // rows of the cache; a token names its own too
 };
 
 /// out[i · out_stride ..] = x[i · x_stride ..], `bytes` of each of the `blocks`

@@ -29,70 +29,55 @@ constexpr int64_t kRowsAhead = 12;  // of the cache, asked for before they are n
 /// rows, the last of which does the rows that the tokens name, too.
 struct Tile {
   int32_t sequence, first, tokens, chunks;
-  int64_t partial;  // of its first chunk's first token and head
 };
 
 int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-int32_t chunks_of(const CachedSequence& sequence) {
-  return sequence.shared <= kChunk ? 1 : static_cast<int32_t>((sequence.shared + kChunk - 1) / kChunk);
+int32_t chunks_of(int32_t keys) {
+  return keys <= kChunk ? 1 : static_cast<int32_t>((keys + kChunk - 1) / kChunk);
 }
 
-/// Calls function(tile) for each tile; the order and the numbers depend on nothing but the layout.
-template <class Function>
-void for_each_tile(const CacheLayout& layout, int32_t heads, const Function& function) {
-  int64_t partial = 0;
-  for (int32_t s = 0; s < layout.sequences; s++) {
-    const CachedSequence& sequence = layout.host_sequences[s];
-    for (int32_t done = 0; done < sequence.tokens; done += kTileTokens) {
-      int32_t left = sequence.tokens - done;
-      Tile tile{s, sequence.first + done, left < kTileTokens ? left : static_cast<int32_t>(kTileTokens),
-                chunks_of(sequence), partial};
-      function(tile);
-      partial += int64_t{tile.chunks} * tile.tokens * heads;
-    }
-  }
-}
-
-/// Where the parts of the workspace lie.
+/// Where the parts of the workspace lie. There is room for the most tiles and chunks that the layout allows.
 struct Workspace {
-  int64_t tiles = 0, pieces = 0, partials = 0;
+  int64_t tiles = 0, pieces = 0;  // that there are
+  int64_t chunk_stride = 0;       // from one chunk's partial results, [N, H], to the next one's
   Tile* tile = nullptr;
   int32_t* tile_of_piece = nullptr;
   float* largest = nullptr;  // [partials]
   float* sum = nullptr;      // [partials]
   float* values = nullptr;   // [partials, D]
 
-  Workspace(const CacheLayout& layout, int32_t heads) {
-    for_each_tile(layout, heads, [this, heads](const Tile& t) {
-      tiles++;
-      pieces += t.chunks;
-      partials += int64_t{t.chunks} * t.tokens * heads;
-    });
-  }
-
   /// Sets the pointers; returns the bytes.
-  int64_t lay_out(char* base, int64_t width) {
+  int64_t lay_out(const AttentionCached& p) {
+    const CacheLayout& layout = p.layout;
+    int64_t most_tiles = layout.sequences * ((layout.most_tokens + kTileTokens - 1) / kTileTokens);
+    int64_t most_chunks = chunks_of(layout.most_keys), partials = most_chunks * layout.tokens * p.heads;
+    chunk_stride = layout.tokens * p.heads;
+    char* base = static_cast<char*>(p.workspace);
     int64_t end = 0;
     auto take = [&](int64_t bytes) {
       char* at = base + end;
       end += round_up(bytes, 64);
       return static_cast<void*>(at);
     };
-    tile = static_cast<Tile*>(take(tiles * static_cast<int64_t>(sizeof(Tile))));
-    tile_of_piece = static_cast<int32_t*>(take(pieces * 4));
+    tile = static_cast<Tile*>(take(most_tiles * static_cast<int64_t>(sizeof(Tile))));
+    tile_of_piece = static_cast<int32_t*>(take(most_tiles * most_chunks * 4));
     largest = static_cast<float*>(take(partials * 4));
     sum = static_cast<float*>(take(partials * 4));
-    values = static_cast<float*>(take(partials * width * 4));
+    values = static_cast<float*>(take(partials * p.head_width * 4));
     return end;
   }
 
-  void list_pieces(const CacheLayout& layout, int32_t heads) {
-    int64_t t = 0, piece = 0;
-    for_each_tile(layout, heads, [&](const Tile& next) {
-      for (int32_t chunk = 0; chunk < next.chunks; chunk++) tile_of_piece[piece++] = static_cast<int32_t>(t);
-      tile[t++] = next;
-    });
+  void list_pieces(const CacheLayout& layout) {
+    for (int32_t s = 0; s < layout.sequences; s++) {
+      const CachedSequence& sequence = layout.sequence[s];
+      for (int32_t done = 0; done < sequence.tokens; done += kTileTokens) {
+        int32_t left = sequence.tokens - done, chunks = chunks_of(sequence.shared);
+        for (int32_t c = 0; c < chunks; c++) tile_of_piece[pieces++] = static_cast<int32_t>(tiles);
+        tile[tiles++] = {s, sequence.first + done,
+                         left < kTileTokens ? left : static_cast<int32_t>(kTileTokens), chunks};
+      }
+    }
   }
 };
 
@@ -191,7 +176,7 @@ template <class T>
 void attend(const AttentionCached& p, const Workspace& w, const Tile& tile, int32_t chunk, int64_t head) {
   constexpr int64_t kPadded = kMostWidth + 3 * kLanes;  // take_keys works on four vectors at a time
   alignas(64) float q[kMostWidth + kLanes], values[kPadded], scores[kChunk];
-  const CachedSequence& sequence = p.layout.host_sequences[tile.sequence];
+  const CachedSequence& sequence = p.layout.sequence[tile.sequence];
   int64_t width = p.head_width;
   HeadRows<T> rows{static_cast<const T*>(sequence.cache) +
                        (p.layer * int64_t{p.heads} + head) * sequence.capacity * 2 * width,
@@ -216,7 +201,7 @@ void attend(const AttentionCached& p, const Workspace& w, const Tile& tile, int3
             rows, q, scores, some, [list = seen + done](int64_t j) { return int64_t{list[j]}; }, running);
       }
     }
-    int64_t partial = tile.partial + (int64_t{chunk} * tile.tokens + i) * p.heads + head;
+    int64_t partial = chunk * w.chunk_stride + token * p.heads + head;
     w.largest[partial] = running.largest;
     w.sum[partial] = running.sum;
     std::memcpy(w.values + partial * width, values, static_cast<size_t>(width) * 4);
@@ -227,30 +212,29 @@ void attend(const AttentionCached& p, const Workspace& w, const Tile& tile, int3
 template <class T>
 void join(const AttentionCached& p, const Workspace& w, const Tile& tile, int32_t i, int64_t head) {
   alignas(64) float out[kMostWidth + kLanes];
-  int64_t width = p.head_width, step = int64_t{tile.tokens} * p.heads;
-  int64_t first = tile.partial + int64_t{i} * p.heads + head;
+  int64_t width = p.head_width, first = (int64_t{tile.first} + i) * p.heads + head;
   float largest = -__builtin_inff(), total = 0;
   for (int32_t c = 0; c < tile.chunks; c++) {
-    float here = w.largest[first + c * step];
+    float here = w.largest[first + c * w.chunk_stride];
     largest = here > largest ? here : largest;
   }
   for (int64_t d = 0; d < width; d++) out[d] = 0;
   for (int32_t c = 0; c < tile.chunks; c++) {
-    int64_t partial = first + c * step;
+    int64_t partial = first + c * w.chunk_stride;
     float weight = tile.chunks == 1 ? 1.0f : __builtin_expf(w.largest[partial] - largest);
     total += weight * w.sum[partial];
     for (int64_t d = 0; d < width; d++) out[d] += weight * w.values[partial * width + d];
   }
-  T* result = static_cast<T*>(p.out) + ((tile.first + i) * int64_t{p.heads} + head) * width;
+  T* result = static_cast<T*>(p.out) + first * width;
   for (int64_t d = 0; d < width; d += kLanes)
     store_upto(result + d, load(out + d) / broadcast(total), width - d);
 }
 
 template <class T>
 void run_all(const Parallel& parallel, const AttentionCached& p) {
-  Workspace w(p.layout, p.heads);
-  w.lay_out(static_cast<char*>(p.workspace), p.head_width);
-  w.list_pieces(p.layout, p.heads);
+  Workspace w;
+  w.lay_out(p);
+  w.list_pieces(p.layout);
   parallel.parts(w.pieces * p.heads, [&](int64_t part) {
     int64_t piece = part / p.heads, head = part % p.heads;
     int64_t tile = w.tile_of_piece[piece];
@@ -269,7 +253,7 @@ void run_all(const Parallel& parallel, const AttentionCached& p) {
 }  // namespace
 
 size_t CpuKernels::workspace_bytes(const AttentionCached& p) const {
-  return static_cast<size_t>(Workspace(p.layout, p.heads).lay_out(nullptr, p.head_width));
+  return static_cast<size_t>(Workspace().lay_out(p));
 }
 
 void CpuKernels::run(const AttentionCached& p) {

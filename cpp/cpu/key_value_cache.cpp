@@ -45,7 +45,7 @@ void CpuKernels::run(const StoreKeyValues& p) {
   with_element_type(p.dtype, [&](auto zero) {
     using T = decltype(zero);
     parallel_.ranges(p.layout.tokens, kTokensOfPiece, [&](int64_t begin, int64_t end) {
-      const CachedSequence* sequence = p.layout.host_sequences;
+      const CachedSequence* sequence = p.layout.sequence;
       for (int64_t token = begin; token < end; token++) {
         while (token >= sequence->first + sequence->tokens) sequence++;
         store_token<T>(p, *sequence, token);

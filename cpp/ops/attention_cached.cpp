@@ -38,20 +38,28 @@ VariablePtr attention_cached(Context& context, const CacheStepPtr& step, int64_t
   Device& device = *context.device;
   float scale = 1.0f / std::sqrt(static_cast<float>(cache.head_width));
   const float* table = rotary ? rotary->data<const float>() : nullptr;
+  if (Recording* recording = device.recording(); recording && rotary) {
+    const BatchLimits& limits = step->batch->limits;
+    int64_t rows = rotary->shape()[0];
+    require(0 < limits.positions && limits.positions <= rows && 0 < limits.block_positions &&
+                limits.block_positions <= rows,
+            Code::kInvalidArgument, "attentionCached: expected a batch checked against the ", rows,
+            " rotary positions, as later ones are only at that, found limits of ", limits.positions, " and ",
+            limits.block_positions);
+    rotary->tensor().keep_for(*recording);
+  }
   Tensor out(context.device, Shape{step->batch->tokens(), cache.heads * cache.head_width}, qkv->dtype());
-  device.launch(
-      StoreKeyValues{
-          .dtype = qkv->dtype(),
-          .layout = step->layout(),
-          .layer = static_cast<int32_t>(layer),
-          .heads = static_cast<int32_t>(cache.heads),
-          .head_width = static_cast<int32_t>(cache.head_width),
-          .qkv = qkv->data(),
-          .rotary = table,
-          .positions = step->batch->positions.as<int32_t>(),
-          .block_positions = step->batch->block_positions.as<int32_t>(),
-      },
-      step->host);
+  device.launch(StoreKeyValues{
+      .dtype = qkv->dtype(),
+      .layout = step->layout(),
+      .layer = static_cast<int32_t>(layer),
+      .heads = static_cast<int32_t>(cache.heads),
+      .head_width = static_cast<int32_t>(cache.head_width),
+      .qkv = qkv->data(),
+      .rotary = table,
+      .positions = step->batch->positions.as<int32_t>(),
+      .block_positions = step->batch->block_positions.as<int32_t>(),
+  });
   if (step->encode) {
     device.launch(
         AttentionForward{
@@ -69,21 +77,19 @@ VariablePtr attention_cached(Context& context, const CacheStepPtr& step, int64_t
         },
         step->batch->host);
   } else {
-    device.launch(
-        AttentionCached{
-            .dtype = qkv->dtype(),
-            .layout = step->layout(),
-            .layer = static_cast<int32_t>(layer),
-            .heads = static_cast<int32_t>(cache.heads),
-            .head_width = static_cast<int32_t>(cache.head_width),
-            .scale = scale,
-            .qkv = qkv->data(),
-            .rotary = table,
-            .positions = step->batch->positions.as<int32_t>(),
-            .block_positions = step->batch->block_positions.as<int32_t>(),
-            .out = out.data(),
-        },
-        step->host);
+    device.launch(AttentionCached{
+        .dtype = qkv->dtype(),
+        .layout = step->layout(),
+        .layer = static_cast<int32_t>(layer),
+        .heads = static_cast<int32_t>(cache.heads),
+        .head_width = static_cast<int32_t>(cache.head_width),
+        .scale = scale,
+        .qkv = qkv->data(),
+        .rotary = table,
+        .positions = step->batch->positions.as<int32_t>(),
+        .block_positions = step->batch->block_positions.as<int32_t>(),
+        .out = out.data(),
+    });
   }
   return std::make_shared<Variable>(context.device, std::move(out), false);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tensor/parcel.h"
+
 namespace glm {
 namespace {
 
@@ -44,6 +46,20 @@ int32_t longest_example(const HostBatch& host) {
   return longest;
 }
 
+bool has_prompts(const HostBatch& host, const BatchLimits& limits) {
+  return std::any_of(host.ids.begin(), host.ids.end(), [&](int32_t id) { return id >= limits.vocabulary; });
+}
+
+Parcel parcel_of(const HostBatch& host) {
+  Parcel parcel;
+  for (const auto* array : {&host.ids, &host.positions, &host.block_positions, &host.offsets, &host.contexts,
+                            &host.rows, &host.targets}) {
+    parcel.add(*array);
+  }
+  parcel.add(host.weights, DType::kFloat32);
+  return parcel;
+}
+
 }  // namespace
 
 PackedLayout PackedBatch::layout() const {
@@ -56,8 +72,7 @@ PackedLayout PackedBatch::layout() const {
           .host_contexts = host->contexts.data()};
 }
 
-PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch host,
-                              const BatchLimits& limits) {
+void check_batch(const HostBatch& host, const BatchLimits& limits) {
   constexpr const char* kTooFar =
       "the model has no more positions: shorten the text, or use a model with a larger max_sequence_length";
   size_t tokens = host.ids.size();
@@ -85,27 +100,32 @@ PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch h
     require(host.weights.size() == host.rows.size(), Code::kInvalidArgument, "expected weights to have ",
             host.rows.size(), " elements (one per row that has a loss), found ", host.weights.size());
   }
+}
 
+PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch host,
+                              const BatchLimits& limits) {
+  check_batch(host, limits);
   PackedBatch batch;
   batch.limits = limits;
   batch.longest = longest_example(host);
-  batch.has_prompts =
-      std::any_of(host.ids.begin(), host.ids.end(), [&](int32_t id) { return id >= limits.vocabulary; });
+  batch.has_prompts = has_prompts(host, limits);
   batch.host = std::make_shared<const HostBatch>(std::move(host));
-  auto send = [&](const auto& array, DType dtype = DType::kInt32) {
-    Tensor tensor(device, Shape{static_cast<int64_t>(array.size())}, dtype);
-    upload(tensor, batch.host, array.data());
-    return tensor;
-  };
-  batch.ids = send(batch.host->ids);
-  batch.positions = send(batch.host->positions);
-  batch.block_positions = send(batch.host->block_positions);
-  batch.offsets = send(batch.host->offsets);
-  batch.contexts = send(batch.host->contexts);
-  batch.rows = send(batch.host->rows);
-  batch.targets = send(batch.host->targets);
-  batch.weights = send(batch.host->weights, DType::kFloat32);
+  Parcel parcel = parcel_of(*batch.host);
+  batch.arrays = parcel.send(device);
+  size_t next = 0;
+  for (Tensor* tensor : {&batch.ids, &batch.positions, &batch.block_positions, &batch.offsets,
+                         &batch.contexts, &batch.rows, &batch.targets, &batch.weights}) {
+    *tensor = parcel.part(batch.arrays, next++);
+  }
   return batch;
 }
+
+bool PackedBatch::fits(const HostBatch& other) const {
+  return other.offsets == host->offsets && other.contexts == host->contexts &&
+         other.rows.size() == host->rows.size() && other.targets.size() == host->targets.size() &&
+         other.weights.size() == host->weights.size() && glm::has_prompts(other, limits) == has_prompts;
+}
+
+void PackedBatch::overwrite(const HostBatch& other) const { parcel_of(other).send_to(arrays); }
 
 }  // namespace glm

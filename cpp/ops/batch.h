@@ -30,6 +30,7 @@ struct BatchLimits {
 struct PackedBatch {
   std::shared_ptr<const HostBatch> host;
   BatchLimits limits;  // that its values were checked against
+  Tensor arrays;       // all of these
   Tensor ids, positions, block_positions, offsets, contexts, rows, targets, weights;
   int32_t longest = 0;
   bool has_prompts = false;  // whether an id is a trained prompt's
@@ -37,10 +38,18 @@ struct PackedBatch {
   int64_t tokens() const { return static_cast<int64_t>(host->ids.size()); }
   int64_t row_count() const { return static_cast<int64_t>(host->rows.size()); }
   PackedLayout layout() const;
+
+  /// Whether another batch has as many tokens, rows and so on, cut into examples alike.
+  bool fits(const HostBatch& other) const;
+  /// Enqueues a copy of a checked batch that fits over the arrays on the device; `host` stays as it is.
+  void overwrite(const HostBatch& other) const;
 };
 
-/// Checks everything a kernel will trust, and uploads. Throws kInvalidArgument, or kContextLength for a
-/// position or block position that the model does not have.
+/// Checks everything a kernel will trust. Throws kInvalidArgument, or kContextLength for a position or block
+/// position that the model does not have.
+void check_batch(const HostBatch& host, const BatchLimits& limits);
+
+/// Checks, and uploads.
 PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch host,
                               const BatchLimits& limits);
 

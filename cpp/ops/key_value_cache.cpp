@@ -1,7 +1,10 @@
 #include "ops/key_value_cache.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
+
+#include "tensor/parcel.h"
 
 namespace glm {
 namespace {
@@ -13,9 +16,9 @@ int64_t grown(int64_t capacity, int64_t rows) {
   return (wanted + kUnit - 1) / kUnit * kUnit;
 }
 
-void check_caches(const PackedBatch& batch, const std::vector<KeyValueCachePtr>& caches) {
-  require(caches.size() == batch.host->contexts.size(), Code::kInvalidArgument, "expected ",
-          batch.host->contexts.size(), " caches, one per example of the batch, found ", caches.size());
+void check_caches(const HostBatch& batch, const std::vector<KeyValueCachePtr>& caches) {
+  require(caches.size() == batch.contexts.size(), Code::kInvalidArgument, "expected ", batch.contexts.size(),
+          " caches, one per example of the batch, found ", caches.size());
   std::set<const KeyValueCache*> distinct;
   for (const KeyValueCachePtr& cache : caches) {
     require(cache->shape() == caches[0]->shape(), Code::kInvalidArgument,
@@ -26,9 +29,9 @@ void check_caches(const PackedBatch& batch, const std::vector<KeyValueCachePtr>&
 }
 
 /// Slots are rows of their own, not among those that the sequence shares; what tokens see has been written.
-void check_decoding(const PackedBatch& batch, const std::vector<KeyValueCachePtr>& caches,
+void check_decoding(const HostBatch& batch, const std::vector<KeyValueCachePtr>& caches,
                     const HostCacheStep& step) {
-  size_t tokens = batch.host->ids.size();
+  size_t tokens = batch.ids.size();
   auto check_length = [](const std::vector<int32_t>& array, const char* name, size_t length) {
     require(array.size() == length, Code::kInvalidArgument, "expected ", name, " to have ", length,
             " elements, found ", array.size());
@@ -44,7 +47,7 @@ void check_decoding(const PackedBatch& batch, const std::vector<KeyValueCachePtr
     require(step.shared[s] >= 0 && step.shared[s] <= rows, Code::kInvalidArgument, "expected shared[", s,
             "] to be in [0, ", rows, "], the rows of its cache, found ", step.shared[s]);
     std::set<int32_t> added;
-    int32_t begin = batch.host->offsets[s], end = batch.host->offsets[s + 1];
+    int32_t begin = batch.offsets[s], end = batch.offsets[s + 1];
     for (int32_t token = begin; token < end; token++) {
       int32_t slot = step.slots[static_cast<size_t>(token)];
       require(slot >= step.shared[s] && slot < (1 << 24) && added.insert(slot).second, Code::kInvalidArgument,
@@ -70,40 +73,63 @@ void check_decoding(const PackedBatch& batch, const std::vector<KeyValueCachePtr
   }
 }
 
-CacheStep make_step(const std::shared_ptr<Device>& device, const PackedBatchPtr& batch,
-                    const std::vector<KeyValueCachePtr>& caches, HostCacheStep arrays, bool encode) {
-  auto host = std::make_shared<CacheStep::Host>();
-  host->arrays = std::move(arrays);
+CacheStepSize size_of_step(const HostBatch& batch, const HostCacheStep& arrays) {
+  constexpr uint32_t kFewestKeys = 256;
+  CacheStepSize size;
+  int32_t most_keys = 0;
+  for (size_t s = 0; s < arrays.shared.size(); s++) {
+    int32_t begin = batch.offsets[s], end = batch.offsets[s + 1];
+    size.most_tokens = std::max(size.most_tokens, end - begin);
+    for (int32_t token = begin; token < end; token++) {
+      size_t t = static_cast<size_t>(token);
+      int32_t named = arrays.seen_offsets[t + 1] - arrays.seen_offsets[t];
+      most_keys = std::max(most_keys, arrays.shared[s] + named);
+    }
+  }
+  size.most_keys =
+      static_cast<int32_t>(std::bit_ceil(std::max(static_cast<uint32_t>(most_keys), kFewestKeys)));
+  size.seen = std::bit_ceil(arrays.seen.size());
+  return size;
+}
+
+/// Makes room in the caches; what is on the device of the step is then in the parcel.
+Parcel parcel_of(const HostBatch& batch, const std::vector<KeyValueCachePtr>& caches, HostCacheStep arrays,
+                 const CacheStepSize& size) {
   std::vector<int64_t> rows;
   for (size_t s = 0; s < caches.size(); s++) {
-    auto first = host->arrays.slots.begin() + batch->host->offsets[s];
-    auto last = host->arrays.slots.begin() + batch->host->offsets[s + 1];
+    auto first = arrays.slots.begin() + batch.offsets[s], last = arrays.slots.begin() + batch.offsets[s + 1];
     rows.push_back(*std::max_element(first, last) + 1);
     caches[s]->reserve(rows.back());  // may run out of memory: nothing has changed then
   }
+  std::vector<CachedSequence> sequences;
   for (size_t s = 0; s < caches.size(); s++) {
     caches[s]->extend(rows[s]);
-    int32_t begin = batch->host->offsets[s], end = batch->host->offsets[s + 1];
-    host->sequences.push_back({.cache = caches[s]->tensor().data(),
-                               .capacity = caches[s]->capacity(),
-                               .first = begin,
-                               .tokens = end - begin,
-                               .shared = host->arrays.shared[s]});
+    sequences.push_back({.cache = caches[s]->tensor().data(),
+                         .capacity = caches[s]->capacity(),
+                         .first = batch.offsets[s],
+                         .tokens = batch.offsets[s + 1] - batch.offsets[s],
+                         .shared = arrays.shared[s]});
   }
+  arrays.seen.resize(size.seen);
+  Parcel parcel;
+  parcel.add(sequences, DType::kUInt8);
+  for (const auto* array : {&arrays.slots, &arrays.seen_offsets, &arrays.seen}) parcel.add(*array);
+  return parcel;
+}
+
+CacheStep make_step(const std::shared_ptr<Device>& device, const PackedBatchPtr& batch,
+                    const std::vector<KeyValueCachePtr>& caches, HostCacheStep arrays, bool encode) {
   CacheStep step;
   step.batch = batch;
   step.encode = encode;
   step.shape = caches[0]->shape();
-  step.host = host;
+  step.size = size_of_step(*batch->host, arrays);
+  Parcel parcel = parcel_of(*batch->host, caches, std::move(arrays), step.size);
   for (const KeyValueCachePtr& cache : caches) step.memory.push_back(cache->tensor());
-  auto send = [&](const std::vector<int32_t>& array) {
-    Tensor tensor(device, Shape{static_cast<int64_t>(array.size())}, DType::kInt32);
-    upload(tensor, host, array.data());
-    return tensor;
-  };
-  step.slots = send(host->arrays.slots);
-  step.seen_offsets = send(host->arrays.seen_offsets);
-  step.seen = send(host->arrays.seen);
+  step.arrays = parcel.send(device);
+  size_t next = 0;
+  for (Tensor* tensor : {&step.sequences, &step.slots, &step.seen_offsets, &step.seen})
+    *tensor = parcel.part(step.arrays, next++);
   return step;
 }
 
@@ -140,9 +166,10 @@ void KeyValueCache::reserve(int64_t rows) {
 
 CacheLayout CacheStep::layout() const {
   return {.tokens = batch->tokens(),
-          .sequences = static_cast<int32_t>(host->sequences.size()),
-          .host_sequences = host->sequences.data(),
-          .host_seen_offsets = host->arrays.seen_offsets.data(),
+          .sequences = static_cast<int32_t>(batch->host->contexts.size()),
+          .most_tokens = size.most_tokens,
+          .most_keys = size.most_keys,
+          .sequence = sequences.as<CachedSequence>(),
           .slots = slots.as<int32_t>(),
           .seen_offsets = seen_offsets.as<int32_t>(),
           .seen = seen.as<int32_t>()};
@@ -150,7 +177,7 @@ CacheLayout CacheStep::layout() const {
 
 CacheStep make_encoding_step(const std::shared_ptr<Device>& device, const PackedBatchPtr& batch,
                              const std::vector<KeyValueCachePtr>& caches) {
-  check_caches(*batch, caches);
+  check_caches(*batch->host, caches);
   HostCacheStep arrays;
   arrays.shared.assign(caches.size(), 0);
   arrays.seen_offsets.assign(batch->host->ids.size() + 1, 0);
@@ -165,9 +192,22 @@ CacheStep make_encoding_step(const std::shared_ptr<Device>& device, const Packed
 
 CacheStep make_decoding_step(const std::shared_ptr<Device>& device, const PackedBatchPtr& batch,
                              const std::vector<KeyValueCachePtr>& caches, HostCacheStep arrays) {
-  check_caches(*batch, caches);
-  check_decoding(*batch, caches, arrays);
+  check_caches(*batch->host, caches);
+  check_decoding(*batch->host, caches, arrays);
   return make_step(device, batch, caches, std::move(arrays), false);
+}
+
+bool overwrite(const CacheStep& step, const HostBatch& batch, const std::vector<KeyValueCachePtr>& caches,
+               HostCacheStep arrays) {
+  check_caches(batch, caches);
+  require(caches[0]->shape() == step.shape, Code::kInvalidArgument,
+          "expected caches of the model that was recorded, found those of another");
+  check_decoding(batch, caches, arrays);
+  CacheStepSize wanted = size_of_step(batch, arrays), made = step.size;
+  if (wanted.most_tokens > made.most_tokens || wanted.most_keys > made.most_keys || wanted.seen > made.seen)
+    return false;
+  parcel_of(batch, caches, std::move(arrays), step.size).send_to(step.arrays);
+  return true;
 }
 
 }  // namespace glm

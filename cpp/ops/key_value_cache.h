@@ -48,18 +48,22 @@ struct HostCacheStep {
   std::vector<int32_t> seen;          // … and these, its own among them
 };
 
+/// What the kernels of a step are made for, whatever its arrays hold.
+struct CacheStepSize {
+  int32_t most_tokens = 0;  // that a sequence has
+  int32_t most_keys = 0;    // at least what a token sees, and a power of two
+  size_t seen = 0;          // the room for the named rows, a power of two
+};
+
 /// A checked step, with its caches large enough and its arrays on the device.
 struct CacheStep {
   PackedBatchPtr batch;
   bool encode = false;  // the tokens are whole examples: they see each other, and fill empty caches
   CacheShape shape;
-  struct Host {
-    std::vector<CachedSequence> sequences;
-    HostCacheStep arrays;
-  };
-  std::shared_ptr<const Host> host;
+  CacheStepSize size;
   std::vector<Tensor> memory;  // of the caches, which may grow or go while ops are still to be enqueued
-  Tensor slots, seen_offsets, seen;
+  Tensor arrays;               // all of these
+  Tensor sequences, slots, seen_offsets, seen;
 
   CacheLayout layout() const;
 };
@@ -73,5 +77,10 @@ CacheStep make_encoding_step(const std::shared_ptr<Device>& device, const Packed
 /// A step that adds tokens to sequences. Throws kInvalidArgument for rows that nobody has written.
 CacheStep make_decoding_step(const std::shared_ptr<Device>& device, const PackedBatchPtr& batch,
                              const std::vector<KeyValueCachePtr>& caches, HostCacheStep arrays);
+
+/// Enqueues a copy of another decoding step, of `batch`, over the arrays of `step`, whose batch it fits.
+/// False, and nothing is done, where the step is larger. Throws as make_decoding_step.
+bool overwrite(const CacheStep& step, const HostBatch& batch, const std::vector<KeyValueCachePtr>& caches,
+               HostCacheStep arrays);
 
 }  // namespace glm

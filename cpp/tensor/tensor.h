@@ -16,13 +16,19 @@ namespace glm {
 class Storage {
  public:
   Storage(std::shared_ptr<Device> device, size_t bytes)
-      : device_(std::move(device)), bytes_(bytes), address_(device_->allocator().allocate(bytes)) {}
+      : device_(std::move(device)),
+        bytes_(bytes),
+        recorded_(device_->recording() ? device_->recording()->where() : RecordedIn{}),
+        address_(recorded_.memory ? recorded_.memory->allocate(bytes)
+                                  : device_->allocator().allocate(bytes)) {}
   /// Memory from elsewhere: a mapped file.
   Storage(std::shared_ptr<Device> device, size_t bytes, std::shared_ptr<void> memory)
       : device_(std::move(device)), bytes_(bytes), address_(memory.get()), foreign_(std::move(memory)) {}
   ~Storage() {
     if (foreign_) {
       device_->stream().enqueue([memory = std::move(foreign_)] {});  // behind what uses it
+    } else if (recorded_.memory) {
+      recorded_.memory->release(address_);
     } else {
       device_->allocator().release(address_);
     }
@@ -34,10 +40,14 @@ class Storage {
   void* address() const { return address_; }
   size_t bytes() const { return bytes_; }
   bool is_foreign() const { return foreign_ != nullptr; }
+  bool is_recorded_in(const Recording& recording) const {
+    return recorded_.number == recording.where().number;
+  }
 
  private:
   std::shared_ptr<Device> device_;
   size_t bytes_;
+  RecordedIn recorded_;
   void* address_;
   std::shared_ptr<void> foreign_;
 };
@@ -63,10 +73,24 @@ class Tensor {
   DType dtype() const { return dtype_; }
   size_t bytes() const { return static_cast<size_t>(shape_.elements() * size_of(dtype_)); }
   Device& device() const { return storage_->device(); }
+  /// What begins `offset` bytes behind its first, in the same storage.
+  Tensor part(size_t offset, const Shape& shape, DType dtype) const {
+    Tensor tensor = *this;
+    tensor.offset_ += offset;
+    tensor.shape_ = shape;
+    tensor.dtype_ = dtype;
+    return tensor;
+  }
+
+  /// Keeps the memory as long as the recording that is under way, unless it is the recording's own.
+  void keep_for(Recording& recording) const {
+    if (storage_ && !storage_->is_recorded_in(recording)) recording.keep(storage_);
+  }
+
   /// Whether it lies in a mapped file.
   bool is_mapped() const { return storage_ && storage_->is_foreign(); }
 
-  void* data() const { return storage_ ? storage_->address() : nullptr; }
+  void* data() const { return storage_ ? static_cast<char*>(storage_->address()) + offset_ : nullptr; }
   template <class T>
   T* as() const {
     return static_cast<T*>(data());
@@ -74,6 +98,7 @@ class Tensor {
 
  private:
   std::shared_ptr<Storage> storage_;
+  size_t offset_ = 0;
   Shape shape_;
   DType dtype_ = DType::kFloat32;
 };

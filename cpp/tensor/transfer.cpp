@@ -4,6 +4,7 @@ namespace glm {
 
 void upload(const Tensor& tensor, std::shared_ptr<const void> host, const void* bytes) {
   Device& device = tensor.device();
+  device.check_not_recording();
   device.stream().enqueue(
       [&backend = device.backend(), to = tensor.data(), bytes, size = tensor.bytes(),
        host = std::move(host)] { backend.perform([&] { backend.upload(to, bytes, size); }); });
@@ -12,6 +13,7 @@ void upload(const Tensor& tensor, std::shared_ptr<const void> host, const void* 
 // The stream goes on while the bytes are on their way: another thread waits for them.
 void download(const Tensor& tensor, void* host, std::function<void(const Error*)> done) {
   Device& device = tensor.device();
+  device.check_not_recording();
   auto pending = std::make_shared<std::shared_ptr<Download>>();
   device.stream().enqueue(
       [&backend = device.backend(), host, from = tensor.data(), size = tensor.bytes(), pending] {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -22,6 +23,12 @@ struct CacheShape {
     int32_t sum = 0;
     for (const Sequence& s : sequences) sum += s.tokens;
     return sum;
+  }
+  template <class Count>
+  int32_t most(const Count& count) const {
+    int32_t largest = 0;
+    for (const Sequence& s : sequences) largest = std::max(largest, count(s));
+    return largest;
   }
   double seen_rows() const {
     int64_t sum = 0;
@@ -61,8 +68,9 @@ void attend(Side& side, const CacheShape& s) {
   store.dtype = s.dtype;
   store.layout.tokens = token;
   store.layout.sequences = static_cast<int32_t>(host->sequences.size());
-  store.layout.host_sequences = host->sequences.data();
-  store.layout.host_seen_offsets = host->seen_offsets.data();
+  store.layout.most_tokens = s.most([](const Sequence& each) { return each.tokens; });
+  store.layout.most_keys = s.most([](const Sequence& each) { return each.shared + each.tokens; });
+  store.layout.sequence = side.copy(host->sequences);
   store.layout.slots = side.copy(host->slots);
   store.layout.seen_offsets = side.copy(host->seen_offsets);
   store.layout.seen = side.copy(host->seen);
@@ -149,11 +157,14 @@ void add(std::vector<Case>& cases, const ChoiceShape& s, bool large) {
 
 std::vector<Case> decoding_cases() {
   std::vector<Case> cases;
-  // A sequence's first tokens; several chunks of keys with a remainder; more tokens than a tile has.
-  const std::vector<Sequence> first{{1, 0}}, ragged{{1, 70}, {5, 31}, {2, 0}}, many{{19, 40}};
+  // A sequence's first tokens; several chunks of keys with a remainder; more tokens than a tile has; tokens
+  // of which only later ones see keys of a second block.
+  const std::vector<Sequence> first{{1, 0}}, ragged{{1, 70}, {5, 31}, {2, 0}}, many{{19, 40}},
+      late{{16, 124}};
   for (DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     for (int32_t width : {64, 128, 13}) {
-      for (const auto& sequences : {first, ragged, many}) add(cases, {sequences, 2, width, dtype}, false);
+      for (const auto& sequences : {first, ragged, many, late})
+        add(cases, {sequences, 2, width, dtype}, false);
     }
     add(cases, {ragged, 3, 72, dtype, true}, false);
     add(cases, {std::vector<Sequence>(1, {1, 1023}), 16, 64, dtype}, true);

@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "host/graph.h"
 #include "host/status.h"
 
 namespace glm::cuda {
@@ -19,6 +20,10 @@ std::optional<Error> CudaBackend::attempt(const std::function<void()>& work) {
   } catch (const std::exception& error) {
     return Error(Code::kOutOfMemory, error.what());
   }
+}
+
+std::unique_ptr<Program> CudaBackend::compile(std::function<void()> kernels) {
+  return std::make_unique<Graph>(queue_, kernels);
 }
 
 std::string CudaBackend::instruction_set() const {
@@ -56,6 +61,7 @@ void DeviceMemory::wait_until_idle() {
   wait_();
   DeviceState::Hold hold(DeviceState::of(queue_.device()), queue_.life());
   if (hold.error()) return;
+  std::lock_guard<std::mutex> lock(DeviceState::of(queue_.device()).capture_mutex());
   cudaStreamSynchronize(queue_.stream());
 }
 

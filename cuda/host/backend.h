@@ -30,6 +30,7 @@ class CudaBackend final : public Backend {
 
   Kernels& kernels() override { return kernels_; }
   MemorySource& memory() override { return memory_; }
+  std::unique_ptr<Program> compile(std::function<void()> kernels) override;
   void upload(void* device, const void* host, size_t bytes) override { queue_.upload(device, host, bytes); }
   std::unique_ptr<Download> download(void* host, const void* device, size_t bytes) override {
     return queue_.download(host, device, bytes);

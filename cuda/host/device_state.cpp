@@ -40,7 +40,10 @@ DeviceState::Hold::Hold(DeviceState& state, uint64_t life) : lock_(state.mutex_)
 }
 
 void DeviceState::note_failure(const std::string& reason) {
-  if (cudaDeviceSynchronize() == cudaSuccess) return;
+  {
+    std::lock_guard<std::mutex> lock(capture_mutex_);
+    if (cudaDeviceSynchronize() == cudaSuccess) return;
+  }
   std::lock_guard<std::mutex> lock(fault_mutex_);
   if (fault_.empty()) fault_ = reason;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <string>
@@ -30,6 +31,10 @@ class DeviceState {
     std::optional<Error> error_;
   };
 
+  /// Held while kernels are captured, and by who waits for the device or for another thread's stream: either would
+  /// make the other fail.
+  std::mutex& capture_mutex() { return capture_mutex_; }
+
   /// Asks the device, after a call has failed, whether its context has ended; `reason` is the call's message.
   void note_failure(const std::string& reason);
 
@@ -39,7 +44,7 @@ class DeviceState {
 
   int device_;
   std::shared_mutex mutex_;  // taken for itself by a reset alone
-  std::mutex fault_mutex_;
+  std::mutex fault_mutex_, capture_mutex_;
   uint64_t life_ = 0;
   std::string fault_;  // why the life has ended, or empty
 };

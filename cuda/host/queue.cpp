@@ -46,6 +46,8 @@ void Queue::upload(void* to, const void* host, size_t bytes) {
 
 // The copy waits for nothing that computes: only for the kernels that read the slot's last contents.
 Queue::Slot& Queue::stage(const void* host, size_t bytes) {
+  require(!capturing_, Code::kCuda, "expected kernels that need nothing from the host, found ", bytes,
+          " bytes to copy for one of a graph");
   require(bytes <= kSlotBytes, Code::kInvalidArgument, "expected at most ", kSlotBytes,
           " bytes of arguments for a kernel, found ", bytes, "; use a smaller batch");
   for (Slot& slot : slots_) {
@@ -136,6 +138,25 @@ Queue::Landing Queue::take_landing() {
 void Queue::give_back(Landing landing) {
   std::lock_guard<std::mutex> lock(landings_mutex_);
   landings_.push_back(landing);
+}
+
+cudaGraph_t Queue::capture(const std::function<void()>& kernels) {
+  std::lock_guard<std::mutex> lock(DeviceState::of(device_).capture_mutex());
+  // Relaxed: another thread may take memory meanwhile.
+  check(cudaStreamBeginCapture(compute_, cudaStreamCaptureModeRelaxed), "capturing kernels");
+  capturing_ = true;
+  cudaGraph_t graph = nullptr;
+  try {
+    kernels();
+  } catch (...) {
+    capturing_ = false;
+    if (cudaStreamEndCapture(compute_, &graph) == cudaSuccess) cudaGraphDestroy(graph);
+    cudaGetLastError();
+    throw;
+  }
+  capturing_ = false;
+  check(cudaStreamEndCapture(compute_, &graph), "capturing kernels");
+  return graph;
 }
 
 void Queue::synchronize() { check(cudaStreamSynchronize(compute_), "the kernels started so far"); }

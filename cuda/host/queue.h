@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -32,6 +33,9 @@ class Queue {
   void upload(void* to, const void* host, size_t bytes);
   std::unique_ptr<Download> download(void* host, const void* from, size_t bytes);
   void synchronize();
+  /// A graph of what `kernels` starts, which does not run now. They may take nothing from the host but their
+  /// arguments. The caller destroys it.
+  cudaGraph_t capture(const std::function<void()>& kernels);
 
   /// Calls start(address) with the device's copy of host bytes, at most a slot full, for kernels that it
   /// starts and that only read them. What lies in a slot already, as the tiles of each layer do after the
@@ -68,6 +72,7 @@ class Queue {
   cudaStream_t compute_ = nullptr, copies_ = nullptr;
   std::array<Slot, 16> slots_;  // more than a training step sends, so that its copies wait for no earlier one
   size_t next_slot_ = 0;
+  bool capturing_ = false;
   std::mutex landings_mutex_;  // taken on the stream's thread, given back on the one that waits
   std::vector<Landing> landings_;
 };

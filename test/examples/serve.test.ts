@@ -145,6 +145,8 @@ serve('limits the requests of a caller, those under way, and the time of one', a
 });
 
 serve('a caller who leaves stops the work', async () => {
+  const atRest = () => new Promise((resolve) => setTimeout(resolve, 300));
+  await atRest();
   const before = model.network.device.memory().inUse;
   for (let i = 0; i < 5; i++) {
     const leaving = new AbortController();
@@ -152,7 +154,7 @@ serve('a caller who leaves stops the work', async () => {
     await response.body!.getReader().read();
     leaving.abort();
   }
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await atRest();
   assert.is(model.network.device.memory().inUse, before, 'no cache is held');
 });
 

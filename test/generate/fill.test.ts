@@ -126,6 +126,29 @@ async function raggedTexts(
   }
 }
 
+for (const { name, missing, options } of modelDevices) {
+  const title = `a text that grows past the 256 keys of a recorded step is one in one pass: ${name}`;
+  if (missing !== undefined) fill.skip(`${title}: ${missing}`);
+  else fill(title, () => growingText(options));
+}
+
+async function growingText(options: DeviceOptions): Promise<void> {
+  const config = { num_layers: 2, hidden_size: 32, num_attention_heads: 2, vocab_size: 211 };
+  using model = await GLM.create(
+    { ...config, max_sequence_length: 300, initializer_range: 0.1 },
+    { ...options, seed: 5 },
+  );
+  const input = Int32Array.from({ length: 246 }, (_, i) => (i === 9 ? special.mask : 10 + ((i * 37) % 200)));
+  const { blanks } = await model.fill(input, { maxTokens: 20, minTokens: 20, special });
+  const [logits] = await spanLogits(model, input, blanks, special);
+  blanks[0]!.ids.forEach((id, i) => {
+    const row = logits![i]!;
+    const allowed = row.filter((_, other) => other !== special.eop && other !== special.eos);
+    assert.ok(row[id]! >= allowed.reduce((x, y) => Math.max(x, y)) - 1e-4, `token ${i}`);
+  });
+  assert.ok(close(blanks[0]!.logprob, spanLogprob(logits!, blanks[0]!.ids)));
+}
+
 fill('ids have each mask replaced', async () => {
   using model = await smallModel();
   const { context, blanks } = cases.greedy[2]!;

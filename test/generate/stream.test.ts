@@ -114,6 +114,24 @@ stream('a reader who stays away is waited for', async () => {
   assert.is(rest.length, 2 * 90 - 1);
 });
 
+stream('parameters that get other tensors under way count from the next step on', async () => {
+  using model = await smallModel();
+  const { device, config, parameters } = model.network;
+  const input = Int32Array.from(cases.greedy[0]!.context);
+  const options = { maxTokens: 40, minTokens: 40, special };
+  const beside = model.fill(input, options); // while it runs, recorded steps are kept
+  const logprobs: number[] = [];
+  for await (const { logprob } of model.stream(input, options)) {
+    if (logprobs.push(logprob) !== 5) continue;
+    const name = 'word_embeddings.weight';
+    parameters.replace(name, device.tensor(parameters.get(name).shape, 'float32', null, false));
+  }
+  await beside;
+  // Without words all tokens are as likely.
+  assert.ok(close(logprobs.at(-1)!, -Math.log(config.vocab_size)), `${logprobs.at(-1)}`);
+  assert.not.ok(close(logprobs[0]!, logprobs.at(-1)!));
+});
+
 stream('abort: rejects with the reason, or ends', async () => {
   using model = await smallModel();
   const context = Int32Array.from(cases.greedy[5]!.context);

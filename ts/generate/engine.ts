@@ -1,9 +1,10 @@
 import type { Batch } from '../data/batch.js';
 import { feed } from '../model/feed.js';
-import { type Network, rowLogits, rowLosses } from '../model/transformer.js';
-import type { NativeCacheRows, NativeChoices, NativeKeyValueCache } from '../native.js';
+import { type Network, rowLosses } from '../model/transformer.js';
+import type { NativeCacheRows, NativeChoices, NativeKeyValueCache, NativeTensor } from '../native.js';
 import type { Prompt } from './prompt.js';
 import type { Sequence } from './sequence.js';
+import { RecordedSteps } from './recorded-steps.js';
 import type { Choice, Chosen, Row } from './step.js';
 
 /** Tokens that are encoded in one pass, unless one context alone is longer: this bounds the memory of activations. */
@@ -22,11 +23,13 @@ export class Engine {
   readonly #network: Network;
   readonly #limit: number;
   readonly #caches = new WeakMap<Sequence, NativeKeyValueCache>();
+  readonly #steps: RecordedSteps;
 
   /** @param limit tokens from here on are never chosen */
   constructor(network: Network, limit: number) {
     this.#network = network;
     this.#limit = limit;
+    this.#steps = new RecordedSteps(network);
   }
 
   /** Feeds the next rows of each sequence to the model and chooses. One element per sequence. */
@@ -52,6 +55,11 @@ export class Engine {
   forget(sequence: Sequence): void {
     this.#caches.get(sequence)?.dispose();
     this.#caches.delete(sequence);
+  }
+
+  /** Gives back what only the next steps of sequences under way would use. */
+  rest(): void {
+    this.#steps.clear();
   }
 
   /**
@@ -201,14 +209,16 @@ export class Engine {
       wanted.push(i);
       choices.push(choice);
     });
-    const batch = feed(this.#network, packed(rows, contextLengths), { rows: Int32Array.from(wanted) });
-    const caches = sequences.map((sequence) => this.#caches.get(sequence)!);
-    const step = device.cacheStep(batch, caches, cacheRows);
-    const logits = rowLogits(this.#network, batch, step);
-    batch.dispose();
-    step.dispose();
-    const pending = device.chooseTokens(logits, this.#nativeChoices(choices));
-    logits.dispose();
+    const step = {
+      batch: packed(rows, contextLengths),
+      wanted: Int32Array.from(wanted),
+      caches: sequences.map((sequence) => this.#caches.get(sequence)!),
+    };
+    const choose = (logits: NativeTensor) => device.chooseTokens(logits, this.#nativeChoices(choices));
+    const pending =
+      cacheRows === undefined
+        ? this.#steps.encode(step, choose)
+        : this.#steps.decode({ ...step, cacheRows }, choose);
     return split(await pending, sequences, choices);
   }
 

@@ -59,6 +59,7 @@ export class Scheduler {
       while (this.#tasks.size > 0) await this.#step(this.#next());
     } finally {
       this.#running = false;
+      this.#engine.rest();
     }
   }
 

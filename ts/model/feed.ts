@@ -58,7 +58,7 @@ export function allRows(batch: Batch): WantedRows {
 
 /** Checks a batch against the model and sends it to its device. Throws `GLM_INVALID_ARGUMENT`, `GLM_CONTEXT_LENGTH`. */
 export function feed(
-  { device, config }: Network,
+  { device, config, rotary }: Network,
   batch: Batch,
   { rows, targets, weights }: WantedRows,
 ): NativeBatch {
@@ -69,7 +69,7 @@ export function feed(
       vocabulary: config.vocab_size,
       prompts: config.spell_length ?? 0,
       positions: positionRows(config),
-      blockPositions: config.block_position_encoding ? positionRows(config) : 0,
+      blockPositions: config.block_position_encoding || rotary !== undefined ? positionRows(config) : 0,
     },
   );
 }

@@ -126,6 +126,8 @@ export class ModelParameters {
   /** What is computed with. */
   private readonly tensors = new Map<string, NativeTensor>();
   private readonly masters = new Map<string, NativeTensor>();
+  /** Goes up whenever a parameter gets another tensor, or goes. */
+  changes = 0;
 
   private constructor(specs: readonly ParameterSpec[]) {
     this.#specs = specs;
@@ -157,6 +159,7 @@ export class ModelParameters {
 
   /** From now on matrices are read in bfloat16, half the bytes; biases and layer norms stay float32. */
   computeInBFloat16(device: NativeDevice): void {
+    this.changes++;
     for (const spec of this.specs) {
       const { name } = spec;
       const tensor = this.get(name);
@@ -175,6 +178,7 @@ export class ModelParameters {
     dtype: 'float32' | 'bfloat16',
     learns: (spec: ParameterSpec) => boolean = () => true,
   ): void {
+    this.changes++;
     for (const spec of this.specs) {
       const { name } = spec;
       if (!learns(spec)) {
@@ -231,6 +235,7 @@ export class ModelParameters {
   }
 
   private drop(name: string): void {
+    this.changes++;
     for (const tensors of [this.tensors, this.masters]) {
       tensors.get(name)?.dispose();
       tensors.delete(name);
