@@ -15,8 +15,8 @@ class Device;
 
 /// Memory that the recordings of a device share: their kernels use it each time they run, so that nobody else
 /// gets it while one of them may. What an op gives back is taken by the next of any recording, since they run
-/// one after the other. Blocks are powers of two, so that those of small recordings do not add up beside those
-/// of large ones. Of the thread that enqueues.
+/// one after the other. Blocks are powers of two, so that those of small recordings do not add up beside
+/// those of large ones. Of the thread that enqueues.
 class RecordedMemory {
  public:
   explicit RecordedMemory(Allocator& allocator) : allocator_(allocator) {}

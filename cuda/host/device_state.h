@@ -31,8 +31,8 @@ class DeviceState {
     std::optional<Error> error_;
   };
 
-  /// Held while kernels are captured, and by who waits for the device or for another thread's stream: either would
-  /// make the other fail.
+  /// Held while kernels are captured, and by who waits for the device or for another thread's stream: either
+  /// would make the other fail.
   std::mutex& capture_mutex() { return capture_mutex_; }
 
   /// Asks the device, after a call has failed, whether its context has ended; `reason` is the call's message.

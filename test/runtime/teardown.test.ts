@@ -32,7 +32,7 @@ teardown('an uncaught error', async () => {
   assert.match(output, 'on purpose');
 });
 
-for (const way of ['finish', 'terminate', 'both']) {
+for (const way of ['finish', 'terminate', 'terminate calls', 'both']) {
   teardown(`${way}: runs to the end`, async () => {
     const { status, signal, output } = await end(way);
     assert.equal({ status, signal }, { status: 0, signal: null }, output);

@@ -1,6 +1,7 @@
 /** A small model with training work in flight; shared by the programs that end in the middle of it. */
 
 import { GLM } from '../../../ts/glm.js';
+import { native } from '../../../ts/native.js';
 
 export const config = {
   num_layers: 4,
@@ -29,4 +30,32 @@ export async function startWork(): Promise<{ model: GLM; work: Promise<unknown> 
   const model = await GLM.create(config, { device: 'cpu' });
   const work = Promise.all(Array.from({ length: 8 }, () => model.gradients(batchOf(8, 200))));
   return { model, work };
+}
+
+/** Calls the addon and is called by it, without ever returning to the event loop. */
+export function callForever(): never {
+  const device = new native.NativeDevice({ threads: 1 });
+  const { ids, positions, blockPositions, offsets } = batchOf(1, 1);
+  const limits = { vocabulary: 512, positions: 1, blockPositions: 1 };
+  const arrays = { ids, positions, blockPositions, offsets, rows: new Int32Array(0) };
+  const zeros = Int32Array.of(0);
+  const step = () => {
+    const batch = device.batch({ ...arrays, contextLengths: zeros }, limits);
+    const cache = device.keyValueCache({ layers: 1, heads: 1, headWidth: 8, dtype: 'float32' });
+    const rows = { slots: zeros, shared: zeros, seenOffsets: Int32Array.of(0, 1), seen: zeros };
+    return { batch, cache, cached: device.cacheStep(batch, [cache], rows) };
+  };
+  const { cached } = step();
+  for (;;) {
+    device
+      .recordStep(cached, () => {
+        for (let i = 0; i < 100; i++) {
+          device.openScope();
+          device.closeScope([], false);
+        }
+      })
+      .dispose();
+    const made = step();
+    for (const object of [made.cached, made.cache, made.batch]) object.dispose();
+  }
 }

@@ -1,8 +1,12 @@
 // Node 20 gives worker threads no loader for TypeScript; this one brings its own.
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { register } from 'tsx/esm/api';
 
 register();
-const { startWork } = await import('./busy-model.ts');
+const { callForever, startWork } = await import('./busy-model.ts');
+if (workerData === 'calls') {
+  parentPort.postMessage('about to call');
+  callForever();
+}
 await startWork();
 parentPort.postMessage('work in flight');

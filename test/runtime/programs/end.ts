@@ -29,6 +29,13 @@ if (way === 'exit') {
     await message(thread);
     await thread.terminate();
   }
+} else if (way === 'terminate calls') {
+  for (let i = process.env.GLM_SANITIZER === undefined ? 5 : 1; i > 0; i--) {
+    const thread = new Worker(worker, { workerData: 'calls' });
+    await message(thread);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await thread.terminate();
+  }
 } else if (way === 'both') {
   const threads = [new Worker(worker), new Worker(worker)];
   const { model, work } = await startWork();
