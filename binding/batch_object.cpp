@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "environment.h"
+#include "made_object.h"
 
 namespace glm::binding {
 namespace {
@@ -18,13 +19,12 @@ void BatchObject::define(Napi::Env env, Napi::Object) {
 }
 
 Napi::Value BatchObject::create(Napi::Env env, const PackedBatchPtr& batch) {
-  return Environment::of(env).batch_class.New(
-      {Napi::External<PackedBatchPtr>::New(env, const_cast<PackedBatchPtr*>(&batch))});
+  return make_object(env, Environment::of(env).batch_class, batch);
 }
 
-BatchObject::BatchObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BatchObject>(info) {
-  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "batches are made by a device's batch()");
-  batch_ = *info[0].As<Napi::External<PackedBatchPtr>>().Data();
+BatchObject::BatchObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<BatchObject>(info),
+      batch_(pointer_of<PackedBatchPtr>(info, "batches are made by a device's batch()")) {
   info.This().As<Napi::Object>().TypeTag(&kBatchTag);
 }
 

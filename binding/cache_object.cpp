@@ -2,24 +2,14 @@
 
 #include "arguments.h"
 #include "environment.h"
+#include "made_object.h"
 
 namespace glm::binding {
 namespace {
 
 constexpr napi_type_tag kCacheTag = {0x6e61746976650003, 0x676c6d6361636865};
 constexpr napi_type_tag kCacheStepTag = {0x6e61746976650004, 0x676c6d6361636865};
-
-/// What `create` hands to a class's constructor. Throws when JavaScript calls it.
-template <class Pointer>
-Pointer pointer_of(const Napi::CallbackInfo& info) {
-  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "this is made by a device's methods");
-  return *info[0].As<Napi::External<Pointer>>().Data();
-}
-
-template <class Pointer>
-Napi::Value construct(Napi::Env env, const Napi::FunctionReference& constructor, const Pointer& pointer) {
-  return constructor.New({Napi::External<Pointer>::New(env, const_cast<Pointer*>(&pointer))});
-}
+constexpr const char* kMadeBy = "this is made by a device's methods";
 
 }  // namespace
 
@@ -29,11 +19,11 @@ void CacheObject::define(Napi::Env env) {
 }
 
 Napi::Value CacheObject::create(Napi::Env env, const KeyValueCachePtr& cache) {
-  return construct(env, Environment::of(env).cache_class, cache);
+  return make_object(env, Environment::of(env).cache_class, cache);
 }
 
 CacheObject::CacheObject(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<CacheObject>(info), cache_(pointer_of<KeyValueCachePtr>(info)) {
+    : Napi::ObjectWrap<CacheObject>(info), cache_(pointer_of<KeyValueCachePtr>(info, kMadeBy)) {
   info.This().As<Napi::Object>().TypeTag(&kCacheTag);
 }
 
@@ -56,11 +46,11 @@ void CacheStepObject::define(Napi::Env env) {
 }
 
 Napi::Value CacheStepObject::create(Napi::Env env, const CacheStepPtr& step) {
-  return construct(env, Environment::of(env).cache_step_class, step);
+  return make_object(env, Environment::of(env).cache_step_class, step);
 }
 
 CacheStepObject::CacheStepObject(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<CacheStepObject>(info), step_(pointer_of<CacheStepPtr>(info)) {
+    : Napi::ObjectWrap<CacheStepObject>(info), step_(pointer_of<CacheStepPtr>(info, kMadeBy)) {
   info.This().As<Napi::Object>().TypeTag(&kCacheStepTag);
 }
 

@@ -3,6 +3,7 @@
 #include "batch_object.h"
 #include "cache_object.h"
 #include "environment.h"
+#include "made_object.h"
 
 namespace glm::binding {
 
@@ -14,17 +15,13 @@ void RecordedStepObject::define(Napi::Env env) {
 }
 
 Napi::Value RecordedStepObject::create(Napi::Env env, const std::shared_ptr<RecordedStep>& step) {
-  using Pointer = std::shared_ptr<RecordedStep>;
-  return Environment::of(env).recorded_step_class.New(
-      {Napi::External<Pointer>::New(env, const_cast<Pointer*>(&step))});
+  return make_object(env, Environment::of(env).recorded_step_class, step);
 }
 
 RecordedStepObject::RecordedStepObject(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<RecordedStepObject>(info) {
-  if (!info[0].IsExternal())
-    throw Napi::TypeError::New(info.Env(), "recorded steps are made by a device's recordStep()");
-  step_ = *info[0].As<Napi::External<std::shared_ptr<RecordedStep>>>().Data();
-}
+    : Napi::ObjectWrap<RecordedStepObject>(info),
+      step_(pointer_of<std::shared_ptr<RecordedStep>>(
+          info, "recorded steps are made by a device's recordStep()")) {}
 
 /// run(arrays, caches, rows): whether they are of the numbers that were recorded.
 Napi::Value RecordedStepObject::run(const Napi::CallbackInfo& info) {

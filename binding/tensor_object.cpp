@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "environment.h"
+#include "made_object.h"
 
 namespace glm::binding {
 namespace {
@@ -57,13 +58,12 @@ void TensorObject::define(Napi::Env env, Napi::Object) {
 }
 
 Napi::Value TensorObject::create(Napi::Env env, std::shared_ptr<TensorHandle> handle) {
-  return Environment::of(env).tensor_class.New(
-      {Napi::External<std::shared_ptr<TensorHandle>>::New(env, &handle)});
+  return make_object(env, Environment::of(env).tensor_class, handle);
 }
 
-TensorObject::TensorObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TensorObject>(info) {
-  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "tensors are made by a device's methods");
-  handle_ = *info[0].As<Napi::External<std::shared_ptr<TensorHandle>>>().Data();
+TensorObject::TensorObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<TensorObject>(info),
+      handle_(pointer_of<std::shared_ptr<TensorHandle>>(info, "tensors are made by a device's methods")) {
   info.This().As<Napi::Object>().TypeTag(&kTensorTag);
 }
 
