@@ -110,13 +110,9 @@ PackedBatch make_packed_batch(const std::shared_ptr<Device>& device, HostBatch h
   batch.longest = longest_example(host);
   batch.has_prompts = has_prompts(host, limits);
   batch.host = std::make_shared<const HostBatch>(std::move(host));
-  Parcel parcel = parcel_of(*batch.host);
-  batch.arrays = parcel.send(device);
-  size_t next = 0;
-  for (Tensor* tensor : {&batch.ids, &batch.positions, &batch.block_positions, &batch.offsets,
-                         &batch.contexts, &batch.rows, &batch.targets, &batch.weights}) {
-    *tensor = parcel.part(batch.arrays, next++);
-  }
+  batch.arrays = parcel_of(*batch.host)
+                     .send(device, {&batch.ids, &batch.positions, &batch.block_positions, &batch.offsets,
+                                    &batch.contexts, &batch.rows, &batch.targets, &batch.weights});
   return batch;
 }
 

@@ -126,10 +126,7 @@ CacheStep make_step(const std::shared_ptr<Device>& device, const PackedBatchPtr&
   step.size = size_of_step(*batch->host, arrays);
   Parcel parcel = parcel_of(*batch->host, caches, std::move(arrays), step.size);
   for (const KeyValueCachePtr& cache : caches) step.memory.push_back(cache->tensor());
-  step.arrays = parcel.send(device);
-  size_t next = 0;
-  for (Tensor* tensor : {&step.sequences, &step.slots, &step.seen_offsets, &step.seen})
-    *tensor = parcel.part(step.arrays, next++);
+  step.arrays = parcel.send(device, {&step.sequences, &step.slots, &step.seen_offsets, &step.seen});
   return step;
 }
 

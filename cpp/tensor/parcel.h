@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -20,20 +21,20 @@ class Parcel {
     bytes_->resize((bytes_->size() + kAlignment - 1) / kAlignment * kAlignment);
   }
 
-  /// Enqueues the copy; nothing is added any more.
-  Tensor send(const std::shared_ptr<Device>& device) const {
+  /// Enqueues the copy to memory of its own, which is returned; nothing is added any more. Each of `parts`,
+  /// in the order in which arrays were added, becomes one of them.
+  Tensor send(const std::shared_ptr<Device>& device, std::initializer_list<Tensor*> parts) const {
     Tensor arrays(device, Shape{static_cast<int64_t>(bytes_->size())}, DType::kUInt8);
     send_to(arrays);
+    const Place* place = places_.data();
+    for (Tensor* part : parts) {
+      *part = arrays.part(place->offset, Shape{place->elements}, place->dtype);
+      place++;
+    }
     return arrays;
   }
   /// The same, to where a parcel with as much in it has been sent.
   void send_to(const Tensor& arrays) const { upload(arrays, bytes_, bytes_->data()); }
-
-  /// The array that was added as number `index`.
-  Tensor part(const Tensor& arrays, size_t index) const {
-    const Place& place = places_[index];
-    return arrays.part(place.offset, Shape{place.elements}, place.dtype);
-  }
 
  private:
   struct Place {
