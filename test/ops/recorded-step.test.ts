@@ -8,15 +8,11 @@ import * as assert from 'uvu/assert';
 
 import type { Batch } from '../../ts/data/batch.js';
 import type { GlmErrorCode } from '../../ts/errors.js';
+import { type DecodingStep, newCache, RecordedSteps } from '../../ts/generate/recorded-steps.js';
 import { GLM } from '../../ts/glm.js';
 import { feed } from '../../ts/model/feed.js';
 import { type Network, rowLogits } from '../../ts/model/transformer.js';
-import type {
-  NativeCacheRows,
-  NativeKeyValueCache,
-  NativeRecordedStep,
-  NativeTensor,
-} from '../../ts/native.js';
+import type { NativeKeyValueCache, NativeRecordedStep, NativeTensor } from '../../ts/native.js';
 import { assertSameBits } from '../support/close.js';
 import { testDevices } from '../support/devices.js';
 import { failsWith } from '../support/fails-with.js';
@@ -42,33 +38,11 @@ interface Sequences {
   rows: number[];
 }
 
-/** What a step takes from its caller. */
-interface Step {
-  batch: Batch;
-  wanted: Int32Array;
-  caches: NativeKeyValueCache[];
-  cacheRows: NativeCacheRows;
-}
-
-function emptyCache({ config, device, dtype }: Network): NativeKeyValueCache {
-  const heads = config.num_attention_heads;
-  return device.keyValueCache({
-    layers: config.num_layers,
-    heads,
-    headWidth: config.hidden_size / heads,
-    dtype,
-  });
-}
-
 /** Contexts of these lengths in new caches. */
 function encode(network: Network, lengths: readonly number[], random: TestRandom): Sequences {
-  const { device } = network;
-  const caches = lengths.map(() => emptyCache(network));
-  const batch = feed(network, tokens(lengths, random), { rows: new Int32Array(0) });
-  const step = device.cacheStep(batch, caches);
-  rowLogits(network, batch, step).dispose();
-  batch.dispose();
-  step.dispose();
+  const caches = lengths.map(() => newCache(network));
+  const batch = tokens(lengths, random);
+  new RecordedSteps(network).encode({ batch, wanted: new Int32Array(0), caches }, () => {});
   return { caches, rows: [...lengths] };
 }
 
@@ -86,7 +60,7 @@ function tokens(lengths: readonly number[], random: TestRandom): Batch {
 }
 
 /** `counts` new tokens for each sequence: all see its rows, those before them and themselves. The last one's logits are wanted. */
-function next({ caches, rows }: Sequences, counts: readonly number[], random: TestRandom): Step {
+function next({ caches, rows }: Sequences, counts: readonly number[], random: TestRandom): DecodingStep {
   const batch = { ...tokens(counts, random), contextLengths: new Int32Array(counts.length) };
   const slots = counts.map((count, s) => Array.from({ length: count }, (_, i) => rows[s]! + i));
   const seen = slots.flatMap((own) => own.map((_, i) => own.slice(0, i + 1)));
@@ -106,16 +80,11 @@ function next({ caches, rows }: Sequences, counts: readonly number[], random: Te
 }
 
 /** Op by op. */
-async function logitsOf(network: Network, { batch: arrays, wanted, caches, cacheRows }: Step) {
-  const batch = feed(network, arrays, { rows: wanted });
-  const step = network.device.cacheStep(batch, caches, cacheRows);
-  const logits = rowLogits(network, batch, step);
-  const values = await logits.read();
-  for (const made of [batch, step, logits]) made.dispose();
-  return values as Float32Array;
+function logitsOf(network: Network, step: DecodingStep): Promise<Float32Array> {
+  return new RecordedSteps(network).encode(step, (logits) => logits.read()) as Promise<Float32Array>;
 }
 
-function record(network: Network, { batch: arrays, wanted, caches, cacheRows }: Step) {
+function record(network: Network, { batch: arrays, wanted, caches, cacheRows }: DecodingStep) {
   const batch = feed(network, arrays, { rows: wanted });
   const step = network.device.cacheStep(batch, caches, cacheRows);
   let logits!: NativeTensor;
@@ -124,7 +93,7 @@ function record(network: Network, { batch: arrays, wanted, caches, cacheRows }: 
   return { recorded, logits };
 }
 
-function runAgain(recorded: NativeRecordedStep, { batch, wanted, caches, cacheRows }: Step): boolean {
+function runAgain(recorded: NativeRecordedStep, { batch, wanted, caches, cacheRows }: DecodingStep): boolean {
   return recorded.run({ ...batch, rows: wanted }, caches, cacheRows);
 }
 
@@ -183,7 +152,7 @@ steps('what does not fit is not run', async () => {
   const before = await logits.read();
   const alike = next(sequences, [1, 1], random);
   const prompt = Int32Array.of(shape.vocab_size, 7);
-  const others: [string, Step][] = [
+  const others: [string, DecodingStep][] = [
     ['a trained prompt', { ...alike, batch: { ...alike.batch, ids: prompt } }],
     ['more tokens', next(sequences, [2, 1], random)],
     ['other examples', next(sequences, [1, 2], random)],
@@ -215,7 +184,7 @@ steps('wrong arguments throw, and the recording stays as it is', async () => {
   const { recorded, logits } = record(network, step);
   sequences.rows = [6];
   const after = next(sequences, [1], random);
-  const wrong: [GlmErrorCode, Partial<Step>][] = [
+  const wrong: [GlmErrorCode, Partial<DecodingStep>][] = [
     ['GLM_INVALID_ARGUMENT', { batch: { ...after.batch, ids: Int32Array.of(shape.vocab_size) } }],
     ['GLM_CONTEXT_LENGTH', { batch: { ...after.batch, positions: Int32Array.of(10_000) } }],
     ['GLM_INVALID_ARGUMENT', { wanted: Int32Array.of(1) }],
@@ -238,7 +207,7 @@ steps('wrong arguments throw, and the recording stays as it is', async () => {
   const own = new RangeError('of the body');
   const throws = () => device.recordStep(cached, () => { throw own; }); // prettier-ignore
   assert.throws(throws, (error: unknown) => error === own);
-  const encoding = device.cacheStep(batch, [emptyCache(network)]);
+  const encoding = device.cacheStep(batch, [newCache(network)]);
   await refused('GLM_INVALID_ARGUMENT', /encodes/, () => device.recordStep(encoding, () => {}));
   // Later batches are checked against the limits of the recorded one alone.
   const table = device.tensor([shape.max_sequence_length, 4, 2], 'float32', null, false);

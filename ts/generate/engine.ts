@@ -3,8 +3,8 @@ import { feed } from '../model/feed.js';
 import { type Network, rowLosses } from '../model/transformer.js';
 import type { NativeCacheRows, NativeChoices, NativeKeyValueCache, NativeTensor } from '../native.js';
 import type { Prompt } from './prompt.js';
+import { newCache, RecordedSteps } from './recorded-steps.js';
 import type { Sequence } from './sequence.js';
-import { RecordedSteps } from './recorded-steps.js';
 import type { Choice, Chosen, Row } from './step.js';
 
 /** Tokens that are encoded in one pass, unless one context alone is longer: this bounds the memory of activations. */
@@ -67,7 +67,7 @@ export class Engine {
    * which gives the first target of each choice; then the other tokens of all choices are fed in one step.
    */
   async score(texts: readonly ScoredText[]): Promise<number[][]> {
-    const caches = texts.map(() => this.#newCache());
+    const caches = texts.map(() => newCache(this.#network));
     try {
       const first = this.#firstLosses(texts, caches);
       const rest = this.#otherLosses(texts, caches);
@@ -163,22 +163,11 @@ export class Engine {
     return values as Promise<Float32Array>;
   }
 
-  #newCache(): NativeKeyValueCache {
-    const { config, device, dtype } = this.#network;
-    const heads = config.num_attention_heads;
-    return device.keyValueCache({
-      layers: config.num_layers,
-      heads,
-      headWidth: config.hidden_size / heads,
-      dtype,
-    });
-  }
-
   /** Contexts, seen in both directions, and the first start-of-piece behind each. */
   #encode(sequences: readonly Sequence[]): Promise<Chosen[][]> {
     const rows = sequences.map(({ prompt, step }) => [...contextTokens(prompt), ...step.rows]);
     for (const sequence of sequences) {
-      this.#caches.set(sequence, this.#newCache());
+      this.#caches.set(sequence, newCache(this.#network));
       sequence.encoded = true;
     }
     return this.#forward(

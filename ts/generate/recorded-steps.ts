@@ -26,6 +26,17 @@ export interface DecodingStep extends EncodingStep {
   cacheRows: NativeCacheRows;
 }
 
+/** An empty cache for a sequence of the model. */
+export function newCache({ config, device, dtype }: Network): NativeKeyValueCache {
+  const heads = config.num_attention_heads;
+  return device.keyValueCache({
+    layers: config.num_layers,
+    heads,
+    headWidth: config.hidden_size / heads,
+    dtype,
+  });
+}
+
 /** A step that was recorded, and where the logits appear each time it runs. */
 interface Recording {
   step: NativeRecordedStep;
